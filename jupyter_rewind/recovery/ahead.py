@@ -50,7 +50,8 @@ def in_order(traces: Sequence[Trace], latest_ns: int) -> list[Trace]:
         after_ns = None
         if each.before_ns is not None:
             after_ns = max(each.before_ns, last or 0) + 1
-            if each.behind_ns is not None:
+            # A date behind may be older: git's index was set back, or that clock was behind.
+            if each.behind_ns is not None and each.behind_ns > each.before_ns:
                 after_ns = min(after_ns, each.behind_ns - 1)
             last = after_ns
         trace = found[each.number]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from jupyter_rewind.recovery.ahead import age_of
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.regular import read_file
@@ -149,7 +150,7 @@ def _suspects(document: FoundDocument, evidence: Evidence) -> Iterator[Suspect]:
 def _others(document: FoundDocument, evidence: Evidence) -> Iterator[tuple[EvidenceCell, Trace]]:
     """Cells as all other traces know them, documents first, the newest of them first."""
     documents = [each for each in evidence.documents if each is not document]
-    documents.sort(key=lambda each: each.time_ns or 0, reverse=True)
+    documents.sort(key=age_of, reverse=True)
     for each in documents:
         for cell in each.cells:
             if cell.whole:

@@ -115,8 +115,10 @@ def choose_base(
 def _since(document: FoundDocument, documents: Iterable[FoundDocument]) -> int | None:
     """When the document was the notebook; of one of no time that says nothing of what ran, the time
     that it is taken for."""
-    if not is_untimed(document) or any(each.execution_count for each in document.cells):
+    if any(each.execution_count for each in document.cells):
         return document.time_ns
+    if not is_untimed(document):
+        return age_of(document)[0] or document.time_ns
     return time_of(document, documents, None) or None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from jupyter_rewind.recovery.ahead import age_of
 from jupyter_rewind.recovery.choosing import GIT, Base, Based
 from jupyter_rewind.recovery.evidence import FoundDocument, Holds
 
@@ -20,7 +21,7 @@ def with_saved_outputs(base: Base, documents: Iterable[FoundDocument]) -> Base:
     if base.document is None or not any(map(_is_bare, base.cells)):
         return base
     rich = [each for each in documents if Holds.OUTPUTS in each.trace.holds and _shows(each)]
-    shown = max(rich, key=lambda each: each.time_ns or 0, default=None)
+    shown = max(rich, key=age_of, default=None)
     if shown is None:
         return base
     words = f"what it shows was saved earlier: {shown.trace.words or shown.trace.kind}"

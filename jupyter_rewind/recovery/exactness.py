@@ -13,6 +13,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
+from jupyter_rewind.recovery.ahead import age_of
 from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.evidence import FoundDocument
 from jupyter_rewind.recovery.namesakes import KIND
@@ -31,7 +32,7 @@ def with_exact_markdown(base: Base, documents: Iterable[FoundDocument]) -> Base:
     if not any(map(_is_turned_back, base.cells)):
         return base
     exact = [each for each in documents if each.complete and not is_page(each)]
-    for document in sorted(exact, key=lambda each: each.time_ns or 0, reverse=True):
+    for document in sorted(exact, key=age_of, reverse=True):
         base = replace(base, cells=_taken(base.cells, document))
     return base
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.model.shell import quoted
+from jupyter_rewind.recovery.ahead import age_of
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.exactness import is_page, said
@@ -155,7 +156,7 @@ def _shows(cell: EvidenceCell) -> bool:
 
 
 def _newest_first(documents: Iterable[FoundDocument]) -> list[FoundDocument]:
-    return sorted(documents, key=lambda each: each.time_ns or 0, reverse=True)
+    return sorted(documents, key=age_of, reverse=True)
 
 
 def _place(trace: Trace) -> tuple[str, str]:

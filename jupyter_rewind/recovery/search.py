@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from jupyter_rewind import clock
-from jupyter_rewind.recovery.ahead import TO_COME, in_order
+from jupyter_rewind.recovery.ahead import TO_COME, age_of, in_order
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Finder,
@@ -218,11 +218,7 @@ def until(heard: Evidence, scope: Scope) -> Evidence:
     if scope.until_ns is None and scope.since_ns is None:
         return heard
     last = scope.until_ns
-    documents = tuple(
-        each
-        for each in heard.documents
-        if last is None or each.time_ns is None or each.time_ns <= last
-    )
+    documents = tuple(each for each in heard.documents if last is None or age_of(each)[0] <= last)
     runs = tuple(_cut(each, last) for each in heard.runs if _is_within(each, scope))
     return replace(heard, documents=documents, runs=runs)
 

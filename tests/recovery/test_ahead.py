@@ -181,3 +181,24 @@ def test_what_several_stores_dated_ahead_is_in_the_order_of_its_dates() -> None:
     found = sorted(in_order([*alone, member, file], 10 * SECOND), key=lambda each: each.order)
     assert {each.after_ns for each in found} == {None}
     assert [each.place for each in found] == ["commit ahead", "member", "ahead", "file", "later"]
+
+
+def test_an_index_that_was_set_back_puts_no_commit_below_an_older_one() -> None:
+    """git reset lists an old state first: the last commit, dated ahead, is the newest all the
+    same."""
+    times = (3, 20, 5, 3)
+    traces = [Trace("git", f"{at}", "/a.ipynb", time_ns=each) for at, each in enumerate(times)]
+    placed = in_order(traces, 10)[1]
+    assert placed.after_ns == 6
+
+
+def test_what_was_dated_ahead_is_not_of_an_earlier_time(tmp_path: Path) -> None:
+    """--until leaves out what is later than a version that is later."""
+    home, day = Home(tmp_path), 86_400
+    now = clock.now_ns() // SECOND
+    commit(home, now - 30 * day, "a = 1", "wanted = 2", "plan = 3")
+    commit(home, now - 3 * day, "a = 1", "later = 5")
+    commit(home, now + 5 * day, "a = 1", "later = 6").unlink()
+    assert rebuilt(home.scope()) == ["a = 1", "later = 6"]
+    until = (now - 10 * day) * SECOND
+    assert rebuilt(home.scope(until_ns=until)) == ["a = 1", "wanted = 2", "plan = 3"]
