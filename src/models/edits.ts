@@ -23,9 +23,13 @@ export class Edits implements IDisposable {
   ) {
     this.watch();
     notebook.changed.connect(this.onChanged, this);
-    this._silent = watchSilent<SharedCell>(notebook, (cell, field) =>
-      this.note(doc => doc.note(cell, field))
-    );
+    this._silent = watchSilent<SharedCell>(notebook, (cell, field) => {
+      // What a running cell puts out is in its kernel's journal; told here, too, all of it would be
+      // sent again with each line.
+      if (field === 'metadata') {
+        this.note(doc => doc.note(cell, field));
+      }
+    });
   }
 
   get isDisposed(): boolean {

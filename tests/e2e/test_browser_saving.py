@@ -124,7 +124,7 @@ def test_what_a_running_cell_puts_out_is_saved_meanwhile(lab: Lab, page: Any) ->
     open_notebook(page, lab, NAME)
     idle(page)
     run_cell(page, 3, "import time; [(print('line', at), time.sleep(0.5)) for at in range(99)]")
-    says(page, "Kept as draft")
+    says(page, "Unsaved")
     lines = re.compile(r"line (\d+)")
     wait_until("a save", lambda: len(lines.findall(path.read_text())) > 1)
     wait_until("another", lambda: len(lines.findall(path.read_text())) > 10)
