@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -62,3 +63,21 @@ def test_whoever_finds_the_keepers_socket_is_heard(
     assert (tmp_path / keeper.CONTROL).stat().st_mode & 0o077 == 0
     kept._socket.close()
     os.close(kept._folder)
+
+
+def test_a_kernel_in_a_room_hears_signals_that_its_keeper_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a cell starts ends by terminate(), as anywhere."""
+    monkeypatch.setattr(keeper, "set_last_pid", lambda _: None)
+    kept = keeper.Keeper(str(tmp_path))
+    was = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        asks = "import signal; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
+        kept.start([sys.executable, "-c", asks])
+        os.waitpid(kept.kernel, 0)
+    finally:
+        signal.signal(signal.SIGTERM, was)
+        kept._socket.close()
+        os.close(kept._folder)
+    assert (tmp_path / keeper.LOG).read_text() == "True\n"

@@ -27,6 +27,8 @@ TURN, SCRATCH = "imaging", "image-"
 """The lock that whoever asks for an image holds meanwhile, and how folders of images begin."""
 MEMORY = "/dev/shm"
 """What lies there is on no disk. A folder of an image that does is named by a link."""
+# None of them ends a keeper; its kernel, and what that starts, end by them as anywhere.
+_DEAF = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FIRST, _TOOLS = 1000, 300
 _LAST_PID = "/proc/sys/kernel/ns_last_pid"
 _WAIT_SECONDS, _WATCH_SECONDS = 30, 1
@@ -67,6 +69,8 @@ class Keeper:
         if not self.kernel:
             try:
                 os.setsid()
+                for number in _DEAF:
+                    signal.signal(number, signal.SIG_DFL)
                 self._open_streams()
                 os.execvpe(command[0], command, os.environ)
             except OSError as error:
@@ -383,7 +387,7 @@ def _end_group(leader: int) -> None:
 def main(arguments: list[str]) -> int:
     """Keeps the kernel that `arguments[1:]` start, with `arguments[0]` as its folder; without a
     command, the one that comes from an image."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _DEAF:
         signal.signal(number, signal.SIG_IGN)
     keeper = Keeper(arguments[0])
     keeper.holds = len(arguments) == 1
