@@ -58,7 +58,8 @@ cells.close()
 """
 )
 needs_linux = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak"
+    not Path("/proc/self/clear_refs").exists(),
+    reason="only Linux tells how much memory was taken at most, and forgets it when asked",
 )
 
 
