@@ -238,6 +238,7 @@ def _now_elsewhere(
     shares = {
         document.trace.place: len(telling & {each.source.rstrip() for each in document.cells})
         for document in evidence.siblings
+        if document.since_ns is None
     }
     return tuple(
         f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"

@@ -5,12 +5,9 @@ Outputs keep their texts in one piece: `notebookjson` cuts them into lines while
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-from blake3 import blake3
 
 from jupyter_rewind.recovery.blends import BLEND
 from jupyter_rewind.recovery.broken.welds import WELD
@@ -21,8 +18,8 @@ _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 NOTES = "rewind"
 OF = "of"
 """In the notes of a notebook: the path of the one that it was brought back for."""
-CODE = "code"
-"""In the same notes: what its code cells were when it was written (`code_digest`)."""
+AT = "at"
+"""In the same notes: when it was brought back, in seconds since 1970."""
 _MADE = "recovered-"
 _IN_LINES = frozenset({"application/javascript", "image/svg+xml"})
 
@@ -35,24 +32,12 @@ def as_notebook(
     """The notebook; each cell and the whole carry their notes as `metadata["rewind"]`."""
     taken: set[str] = set()
     made = [_cell(cell, own, taken) for cell, own in cells]
-    told = dict(notes)
-    if OF in told:
-        code = (each for each in made if each["cell_type"] == "code")
-        told[CODE] = code_digest(
-            ("".join(each["source"]), each["execution_count"]) for each in code
-        )
     return {
         "cells": made,
-        "metadata": _sound_metadata(metadata) | {NOTES: told},
+        "metadata": _sound_metadata(metadata) | {NOTES: dict(notes)},
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-
-
-def code_digest(cells: Iterable[tuple[str, int | None]]) -> str:
-    """What tells whether code cells are as they were: of their texts and execution counts."""
-    plainly = [("\n".join(source.splitlines()), count) for source, count in cells]
-    return blake3(json.dumps(plainly).encode()).hexdigest(length=16)
 
 
 def _cell(cell: EvidenceCell, notes: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:

@@ -160,12 +160,13 @@ class Attribution:
         numbers = {id(run): number for number, run in enumerate(self.runs)}
         found: set[int] = set()
         for place, sources in self.rivals.with_code(MOST_NOTEBOOKS):
-            own = [numbers[id(each.run)] for each in self.of(Path(place), sources)]
+            every = (numbers[id(each.run)] for each in self.of(Path(place), sources))
+            own = [at for at in every if self.rivals.may_have_run(place, at)]
             home = Home(self.words, sources)
             for number in own:
                 home.add(number)
             kin = (at for at in range(len(self.runs)) if own and home.share(at) >= ENOUGH)
-            found.update(own, kin)
+            found.update(own, (at for at in kin if self.rivals.may_have_run(place, at)))
         return frozenset(found)
 
     def of(self, target: Path, sources: Iterable[str]) -> list[Attributed]:
@@ -205,7 +206,7 @@ class _Search:
         self, all_: Attribution, places: frozenset[str], own: Sequence[FoundDocument], home: Home
     ) -> None:
         self.all, self.places, self.own = all_, places, own
-        self.home, self.away = home, set[int]()
+        self.home, self.away, self.results = home, set[int](), set[int]()
         self.sure = Home(all_.words, home.sources)
         self.counts = Counts(own)
         self.chosen: dict[int, Attributed] = {}
@@ -237,12 +238,14 @@ class _Search:
     def give_way(self) -> None:
         """Leaves out what waits and fits another notebook clearly better."""
         for number in tuple(self.waiting):
-            other = self.all.rivals.better(number, self.places)
+            result = self.all.rivals.brought_back(number, self.places)
+            other = result or self.all.rivals.better(number, self.places)
             if other is not None:
                 if self.home.share(number) >= ENOUGH:
                     self.left_out.append(LeftOut(self.all.runs[number], other))
                 self.waiting.remove(number)
-                self.away.add(number)
+                # What the result ran is what the notebook ran: whose another run is, it tells not.
+                (self.results if result else self.away).add(number)
 
     def count(self) -> None:
         """Chooses the runs in which alone the notebook's cells stand at their counts.
@@ -251,7 +254,7 @@ class _Search:
         has more of its code, it is that one's. Few cells may have been pasted from there: then
         code that is clearly more is enough.
         """
-        named = self.counts.named(self.all.lines, self.all.rivals.at_count)
+        named = self.counts.named(self.all.lines, self.all.rivals.at_count, self.results)
         for number, most in named.items():
             if number not in self.waiting:
                 continue
@@ -393,8 +396,3 @@ class _Search:
         unsure = (each for each in self.chosen.values() if not each.certain)
         through = max((each.share * each.odds for each in unsure), default=1.0)
         return max(self.sure.share(number), share * through)
-
-
-def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
-    """Every path that the notebook is known to have had, and that no other has now."""
-    return names_of(target, evidence).places

@@ -87,9 +87,11 @@ class Counts:
                 shares.append(same / len(counted))
         return max(shares)
 
-    def named(self, runs: Sequence[Lines], at_count: AtCount) -> dict[int, bool]:
-        """The places of those of all `runs` that the notebook's counts name, and whether most of
-        its cells do.
+    def named(
+        self, runs: Sequence[Lines], at_count: AtCount, others: Set[int] = frozenset()
+    ) -> dict[int, bool]:
+        """The places of those of all `runs`, but for the `others`, that the notebook's counts name,
+        and whether most of its cells do.
 
         That can be of one run alone. Others are named by cells that stand so in no other run: who
         restarts runs a part of a notebook again, and saves the rest with its old counts.
@@ -97,7 +99,7 @@ class Counts:
         told: dict[int, int] = {}
         alone: dict[int, list[int]] = {}
         for each in {cell for cells in self._telling for cell in cells if cell[0]}:
-            having = set(at_count.get(each, ()))
+            having = set(at_count.get(each, ())) - others
             for number in having:
                 told[number] = told.get(number, 0) + 1
                 if len(having) == 1:

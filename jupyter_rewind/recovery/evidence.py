@@ -88,7 +88,7 @@ class FoundDocument:
     """A notebook, maybe in part: its cells in order.
 
     `time_ns` is when it was like this. `complete` is False where cells are known or feared to be
-    missing; `damages` says why.
+    missing; `damages` says why. `since_ns` is when it was brought back from what was run before.
     """
 
     trace: Trace
@@ -98,6 +98,11 @@ class FoundDocument:
     time_ns: int | None = None
     complete: bool = True
     damages: tuple[str, ...] = ()
+    since_ns: int | None = None
+
+    def may_have_run(self, run: FoundRun) -> bool:
+        """Whether the run may be of this very file: what began before the file was may not."""
+        return self.since_ns is None or (run.started_ns or 0) >= self.since_ns
 
 
 @dataclass(frozen=True, slots=True)

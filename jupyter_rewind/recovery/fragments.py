@@ -13,7 +13,6 @@ from itertools import groupby
 from pathlib import Path
 
 from jupyter_rewind.model.shell import quoted
-from jupyter_rewind.recovery.attribution import known_places
 from jupyter_rewind.recovery.evidence import (
     CHANGED,
     ON_DISK,
@@ -24,6 +23,7 @@ from jupyter_rewind.recovery.evidence import (
     Fragment,
     Scope,
 )
+from jupyter_rewind.recovery.hearing import known_places
 from jupyter_rewind.recovery.kernelruns import kernels_of
 from jupyter_rewind.recovery.rebuild import Alternative, Origin, Rebuilt
 

@@ -57,6 +57,11 @@ def names_of(target: Path, evidence: Evidence) -> Names:
     return Names(frozenset(places - (files & until.keys())), until)
 
 
+def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
+    """Every path that the notebook is known to have had, and that no other has now."""
+    return names_of(target, evidence).places
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """Whether traces say that a run is the notebook's (None: nothing says), and in which words.

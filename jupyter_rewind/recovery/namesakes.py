@@ -141,7 +141,8 @@ def copied_over(
     if not any(_share(each, code) >= ALIKE > _share(each, own) for each in older):
         return None
     ran_as = _counted(file)
-    twin = next((each for each in siblings if _counted(each) == ran_as), None)
+    others = (each for each in siblings if each.since_ns is None)
+    twin = next((each for each in others if _counted(each) == ran_as), None)
     return None if twin is None else (file, twin)
 
 

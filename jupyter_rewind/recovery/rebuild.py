@@ -14,14 +14,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jupyter_rewind import clock
 from jupyter_rewind.recovery.advice import likely_lost, next_steps
 from jupyter_rewind.recovery.alignment import Follower
-from jupyter_rewind.recovery.assembly import OF, as_notebook
+from jupyter_rewind.recovery.assembly import AT, OF, as_notebook
 from jupyter_rewind.recovery.attribution import (
     Attributed,
     Attribution,
     Split,
-    known_places,
 )
 from jupyter_rewind.recovery.blends import other_text
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
@@ -32,6 +32,7 @@ from jupyter_rewind.recovery.dating import dated
 from jupyter_rewind.recovery.evidence import ON_DISK, Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.exactness import with_exact_markdown
 from jupyter_rewind.recovery.failures import Failures
+from jupyter_rewind.recovery.hearing import known_places
 from jupyter_rewind.recovery.namesakes import KIND
 from jupyter_rewind.recovery.needed import with_needed
 from jupyter_rewind.recovery.outputs import (
@@ -153,11 +154,11 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
 
 def to_notebook(rebuilt: Rebuilt, of: Path | None = None) -> dict[str, Any]:
     """A valid nbformat 4.5 notebook; `metadata["rewind"]` says where each cell comes from, and `of`
-    which notebook it was."""
+    which notebook it was. What is run from now on may be the result's own."""
     return as_notebook(
         [(each.cell, _cell_notes(each)) for each in rebuilt.cells],
         rebuilt.metadata,
-        ({} if of is None else {OF: str(of)})
+        ({} if of is None else {OF: str(of), AT: clock.now_ns() / 1e9})
         | {
             "alternatives": [
                 {"source": each.source, "from": each.origin.words, "words": each.words}

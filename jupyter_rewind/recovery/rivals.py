@@ -15,31 +15,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from jupyter_rewind.recovery.evidence import FoundDocument, FoundRun
+from jupyter_rewind.recovery.fit import (
+    CLEARLY,
+    HALF,
+    MATCHES,
+    Fit,
+    has_moved,
+    is_clearly_better,
+    rank,
+    shows_clearly_more,
+)
 
-CLEARLY = 0.25
-HALF = 0.5
-MATCHES = 2
 _ON_DISK = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How well a run fits a notebook.
-
-    `matches` cells of a document stand in the run at their own counts, which is `shown` of those
-    with a count; `code` is how much of the run's code the notebook has, rare code weighing more.
-    """
-
-    matches: int = 0
-    shown: float = 0.0
-    code: float = 0.0
-
-    @property
-    def is_good(self) -> bool:
-        """Whether most of what is saved is what was run there."""
-        return self.matches >= MATCHES and self.shown > HALF
-
-
 _NONE = Fit()
 
 
@@ -94,9 +81,9 @@ class Rivals:
             return None
         for place in self._clear[number]:
             there = self._fits(place)[number]
-            if _shows_clearly_more(there, here) and there.code < here.code:
+            if shows_clearly_more(there, here) and there.code < here.code:
                 continue
-            if not _is_clearly_better(there, here):
+            if not is_clearly_better(there, here):
                 return None  # nor is any that fits less well
             if place not in places and (own.is_known or not _are_versions(place, places)):
                 return place
@@ -124,6 +111,33 @@ class Rivals:
             if there.matches >= here.matches and there.code >= least
         )
 
+    def brought_back(self, number: int, places: frozenset[str]) -> str | None:
+        """The notebook that was brought back for the one of `places` before the run began, and
+        saved since with what ran there; None for none."""
+        started = self._runs[number].started_ns or 0
+        here = self._own(places).fits.get(number, _NONE)
+        for place, since_ns, saved_ns in self._brought_back:
+            there = self._fits(place).get(number, _NONE)
+            as_good = there.shown >= here.shown and there.code >= here.code
+            if there.is_good and as_good and since_ns <= started < saved_ns:
+                return place
+        return None
+
+    @cached_property
+    def _brought_back(self) -> list[tuple[str, int, int]]:
+        """The notebooks that were brought back, when that was, and when they were saved last."""
+        return [
+            (place, each.since_ns, each.time_ns or 0)
+            for place, documents in self._documents.items()
+            for each in documents
+            if each.since_ns is not None
+        ]
+
+    def may_have_run(self, place: str, number: int) -> bool:
+        """Whether the run may be of the very file at `place`."""
+        run = self._runs[number]
+        return any(each.may_have_run(run) for each in self._documents.get(place, ()) if each.cells)
+
     def having(self, number: int) -> Sequence[str]:
         """The notebooks that are there and have anything of the run."""
         return self._of_run.get(number, ())
@@ -136,6 +150,7 @@ class Rivals:
             for place in self.having(number)
             if place not in places and not _are_versions(place, places)
             for document in self._documents[place]
+            if document.may_have_run(self._runs[number])
             for _, source in _cells(document)
         }
 
@@ -151,7 +166,7 @@ class Rivals:
         here = self._own(places).fits.get(number, _NONE)
         for place in self._clear.get(number, ()):
             is_other = place not in places and not _are_versions(place, places)
-            if is_other and _has_moved(self._fits(place)[number], here):
+            if is_other and has_moved(self._fits(place)[number], here):
                 return place
         return None
 
@@ -168,7 +183,7 @@ class Rivals:
         there = self._own(places).fits.get(number, _NONE)
         here = self._fits(former).get(number, _NONE)
         is_other = self._has_code(former) and not _are_versions(former, places)
-        return is_other and _has_moved(there, here)
+        return is_other and has_moved(there, here)
 
     def _earlier(self, number: int, formers: frozenset[str]) -> _Earlier | None:
         """What the notebook of `formers` shows of the run; None where that is too little, or where
@@ -201,6 +216,8 @@ class Rivals:
 
     def _shown(self, number: int, document: FoundDocument) -> set[tuple[int, str]]:
         """The cells of the document that stand in the run at their counts."""
+        if not document.may_have_run(self._runs[number]):
+            return set()
         cells = (each for each in _cells(document) if each[0])
         return {each for each in cells if number in self.at_count.get(each, ())}
 
@@ -263,7 +280,7 @@ class Rivals:
         found: dict[int, list[tuple[Fit, str]]] = defaultdict(list)
         for place in self._present:
             for number, fit in self._fits(place).items():
-                if _is_clearly_better(fit, _NONE):
+                if is_clearly_better(fit, _NONE):
                     found[number].append((fit, place))
         return {
             number: [place for _, place in sorted(pairs, key=_rank_of_pair, reverse=True)]
@@ -276,8 +293,8 @@ class Rivals:
             fits: dict[int, Fit] = {}
             for place in places:
                 for number, fit in self._fits(place).items():
-                    fits[number] = max(fits.get(number, _NONE), fit, key=_rank)
-            best = max(fits.values(), key=_rank, default=_NONE)
+                    fits[number] = max(fits.get(number, _NONE), fit, key=rank)
+            best = max(fits.values(), key=rank, default=_NONE)
             self._last = places, _Own(fits, best, any(fit.is_good for fit in fits.values()))
         return self._last[1]
 
@@ -307,21 +324,29 @@ class Rivals:
                 found[source].append(number)
         return found
 
+    def may_be_of(self, document: FoundDocument, numbers: Sequence[int]) -> Sequence[int]:
+        """Of the runs of these `numbers` those that may be of this very file."""
+        if document.since_ns is None:
+            return numbers
+        return [each for each in numbers if document.may_have_run(self._runs[each])]
+
     def _compare(self, documents: Iterable[FoundDocument]) -> Mapping[int, Fit]:
         weighed: dict[int, list[float]] = defaultdict(list)
         shown: dict[int, tuple[float, int]] = {}
-        code: set[str] = set()
+        code: dict[str, Sequence[int]] = {}
         for document in documents:
-            code.update(source for _, source in _cells(document))
+            for _, source in _cells(document):
+                found = self.may_be_of(document, self._with_code.get(source, ()))
+                code[source] = max(code.get(source, ()), found, key=len)
             counted = [(count, source) for count, source in _cells(document) if count]
             matches: dict[int, int] = defaultdict(int)
             for cell in counted:
-                for number in self.at_count.get(cell, ()):
+                for number in self.may_be_of(document, self.at_count.get(cell, ())):
                     matches[number] += 1
             for number, same in matches.items():
                 shown[number] = max(shown.get(number, (0.0, 0)), (same / len(counted), same))
-        for source in code:
-            for number in self._with_code.get(source, ()):
+        for source, numbers in code.items():
+            for number in numbers:
                 weighed[number].append(self._weights[number][source])
         fits = {}
         for number in weighed.keys() | shown.keys():
@@ -339,29 +364,8 @@ def _cells(document: FoundDocument) -> Iterator[tuple[int, str]]:
             yield cell.execution_count or 0, cell.source.rstrip()
 
 
-def _rank(fit: Fit) -> tuple[bool, float, float]:
-    return fit.is_good, fit.shown if fit.is_good else 0.0, fit.code
-
-
 def _rank_of_pair(pair: tuple[Fit, str]) -> tuple[bool, float, float]:
-    return _rank(pair[0])
-
-
-def _is_clearly_better(there: Fit, here: Fit) -> bool:
-    """By the counts where they speak, else by the code."""
-    if there.is_good:
-        return _shows_clearly_more(there, here) and there.code >= here.code
-    return not here.matches and there.code >= max(HALF, here.code + CLEARLY)
-
-
-def _shows_clearly_more(there: Fit, here: Fit) -> bool:
-    return there.is_good and there.shown >= here.shown + CLEARLY
-
-
-def _has_moved(there: Fit, here: Fit) -> bool:
-    """By counts and code alike: a copy shows as much as what it was made of, which has the code."""
-    hardly = here.matches < MATCHES or here.code < CLEARLY
-    return hardly and _shows_clearly_more(there, here) and there.code >= here.code + CLEARLY
+    return rank(pair[0])
 
 
 def _are_versions(place: str, places: frozenset[str]) -> bool:

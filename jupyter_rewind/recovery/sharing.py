@@ -111,11 +111,12 @@ class Sharing:
     def _shown_by(self, documents: Iterable[FoundDocument]) -> Mapping[int, _Shown]:
         """What one notebook shows of each run."""
         found: dict[int, _Shown] = defaultdict(_Shown)
+        at_count = self._rivals.at_count
         for document in documents:
             counted = {each for each in _cells(document) if each[0]}
             same: dict[int, set[Cell]] = defaultdict(set)
             for cell in counted:
-                for number in self._rivals.at_count.get(cell, ()):
+                for number in self._rivals.may_be_of(document, at_count.get(cell, ())):
                     same[number].add(cell)
             for number, cells in same.items():
                 found[number].cells |= cells

@@ -5,13 +5,14 @@ Their code and their counts are kept, nothing else; the newest come first, withi
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.assembly import CODE, NOTES, OF, code_digest
+from jupyter_rewind.recovery.assembly import AT, NOTES, OF
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import (
     Evidence,
@@ -29,6 +30,8 @@ from jupyter_rewind.recovery.walking import is_left_over, is_recovered, settle
 MOST_SIBLINGS = 100
 MOST_BYTES = 1 << 26
 _KIND = "file"
+NEVER = 1 << 63
+"""No run began so late."""
 
 
 def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
@@ -82,28 +85,37 @@ def _read(trace: Trace, scope: Scope) -> Evidence:
         words = f"It could not be compared with what was run: {error.strerror or error}."
         return Evidence(problems=(Problem(trace.place, words, trace),))
     documents = plain(read_document(trace, raw)).documents
-    return Evidence(siblings=tuple(_bare(each, scope) for each in documents))
+    return Evidence(siblings=tuple(part for each in documents for part in _bare(each, scope)))
 
 
-def _bare(document: FoundDocument, scope: Scope) -> FoundDocument:
-    """The document without all that says nothing of a session: cells that were brought back from
-    the notebook's own sessions, too, whatever the result was called. Where one of those was
-    changed, run anew or deleted since, the result is a notebook of its own."""
-    was_own = _was_own(document, scope)
-    cells = tuple(
-        EvidenceCell("code", each.source, execution_count=each.execution_count)
+def _bare(document: FoundDocument, scope: Scope) -> list[FoundDocument]:
+    """The document without all that says nothing of a session.
+
+    What was brought back for the notebook that is looked for, whatever the result was called, was
+    made of the notebook's own sessions: only those that began since may be the result's.
+    """
+    cells = [
+        (EvidenceCell("code", each.source, execution_count=each.execution_count), each.metadata)
         for each in document.cells
-        if each.kind == "code" and not (was_own and NOTES in each.metadata)
-    )
-    return replace(document, cells=cells, metadata={}, damages=())
+        if each.kind == "code"
+    ]
+    since_ns = _brought_back_ns(document, scope)
+    bare = replace(document, metadata={}, damages=())
+    if since_ns is None:
+        return [replace(bare, cells=tuple(cell for cell, _ in cells))]
+    added = tuple(cell for cell, metadata in cells if NOTES not in metadata)
+    whole = replace(bare, cells=tuple(cell for cell, _ in cells), since_ns=since_ns)
+    return [replace(bare, cells=added), whole]
 
 
-def _was_own(document: FoundDocument, scope: Scope) -> bool:
-    """Whether it was brought back for the notebook that is looked for, and is as it was."""
+def _brought_back_ns(document: FoundDocument, scope: Scope) -> int | None:
+    """When it was brought back for the notebook that is looked for; None where it was not."""
     notes = document.metadata.get(NOTES)
-    of = notes.get(OF) if isinstance(notes, Mapping) else None
+    if not isinstance(notes, Mapping):
+        return None
+    of, at = notes.get(OF), notes.get(AT)
     if not isinstance(of, str) or "\0" in of or settle(Path(of), scope) != scope.notebook:
-        return False
-    code = (each for each in document.cells if each.kind == "code" and NOTES in each.metadata)
-    digest = code_digest((each.source, each.execution_count) for each in code)
-    return isinstance(notes, Mapping) and notes.get(CODE) == digest
+        return None
+    if isinstance(at, int | float) and math.isfinite(at):
+        return int(at * 1e9)
+    return NEVER

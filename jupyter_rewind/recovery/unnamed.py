@@ -16,8 +16,9 @@ from pathlib import Path
 
 from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.advice import BY_LIKENESS
-from jupyter_rewind.recovery.attribution import attribute, known_places
+from jupyter_rewind.recovery.attribution import attribute
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Holds
+from jupyter_rewind.recovery.hearing import known_places
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.namesakes import only_telling
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild

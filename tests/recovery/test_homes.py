@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.fit import Fit
 from jupyter_rewind.recovery.homes import Away, Home, Words
-from jupyter_rewind.recovery.rivals import Fit
 from jupyter_rewind.recovery.sharedkernels import without_others
 from tests.support.evidence import session
 

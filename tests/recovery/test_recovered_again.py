@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jupyter_rewind import clock
 from jupyter_rewind.recovery.recover import Recovery, recover, write
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from tests.support.evidence import sources_of
@@ -77,7 +79,7 @@ def test_what_was_brought_back_under_another_name_takes_no_session_from_the_note
 
 def test_what_was_brought_back_keeps_what_was_worked_on_in_it(home: Home) -> None:
     """Cells that were added to the result, and ran there since, are its own."""
-    rescued = write(brought_back(home, (1,)), home.work / "rescued.ipynb")
+    rescued = written_after_the_first_session(home, "rescued.ipynb")
     rescued.write_text(numbered(rescued.read_text(), LATER))
     again = brought_back(home)
     assert sources_of(again.rebuilt) == [*OLD, *MORE]
@@ -85,7 +87,7 @@ def test_what_was_brought_back_keeps_what_was_worked_on_in_it(home: Home) -> Non
 
 def test_a_result_whose_cells_were_changed_is_a_notebook_of_its_own(home: Home) -> None:
     """What ran in it since is its own, and not the lost notebook's newest."""
-    rescued = write(brought_back(home, (1,)), home.work / "whatif.ipynb")
+    rescued = written_after_the_first_session(home, "whatif.ipynb")
     other = [OLD[0], "totals = [int(row) * 3 for row in rows if row]"]
     other += ["squares = [each ** 3 for each in totals]", MORE[1]]
     book = json.loads(rescued.read_text())
@@ -97,3 +99,62 @@ def test_a_result_whose_cells_were_changed_is_a_notebook_of_its_own(home: Home) 
     make_history(history, [[*OLD, *MORE], other])
     again = brought_back(home)
     assert sources_of(again.rebuilt) == [*OLD, *MORE]
+
+
+def written_after_the_first_session(home: Home, name: str) -> Path:
+    """What the first session gives, as it was written a minute after that began."""
+    [trace] = traces_of(HistoryFinder(), home.scope())
+    started_ns = HistoryFinder().read(trace, home.scope()).runs[0].started_ns
+    assert started_ns is not None
+    with clock.use(clock.FakeClock(started_ns + 60 * SECOND)):
+        return write(brought_back(home, (1,)), home.work / name)
+
+
+CHANGES: dict[str, Callable[[list[dict[str, Any]]], None]] = {
+    "edited": lambda cells: cells[0].update(source=["rows = open('orders2.csv').readlines()"]),
+    "commented": lambda cells: cells[-1]["source"].append("  # checked"),
+    "run anew": lambda cells: [each.update(execution_count=at) for at, each in enumerate(cells, 7)],
+    "a cell deleted": lambda cells: cells.pop(1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("left", [True, False], ids=["a checkpoint is left", "nothing is left"])
+def test_a_result_that_was_worked_on_takes_no_session_from_before_it(
+    home: Home, change: Callable[[list[dict[str, Any]]], None], left: bool
+) -> None:
+    """What ran before you brought a notebook back stays the notebook's, whatever you did since
+    with the result."""
+    lost_again(home, left, [[*OLD, *MORE]])
+    rescued = write(brought_back(home), home.work / "rescued.ipynb")
+    book = json.loads(rescued.read_text())
+    change(book["cells"])
+    rescued.write_text(json.dumps(book))
+    assert sources_of(brought_back(home).rebuilt) == [*OLD, *MORE]
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["a checkpoint is left", "nothing is left"])
+def test_a_result_that_was_run_from_top_to_bottom_keeps_that_run_and_no_other(
+    home: Home, left: bool
+) -> None:
+    """Who runs the result once more has two sessions of the same cells: each keeps its own."""
+    sessions = [[*OLD, *MORE], [*OLD, *MORE]]
+    history = lost_again(home, left, sessions[:1])
+    rescued = written_after_the_first_session(home, "rescued.ipynb")
+    rescued.write_text(numbered(rescued.read_text()))
+    history.unlink()
+    make_history(history, sessions)
+    again = brought_back(home).rebuilt
+    assert sources_of(again) == [*OLD, *MORE]
+    assert [each.run.session for each in again.sessions] == [1]
+
+
+def lost_again(home: Home, left: bool, sessions: Sequence[Sequence[str]]) -> Path:
+    """The history of these `sessions`, no kernel's file, and no checkpoint unless one is `left`."""
+    (home.path / ".local/share/jupyter/runtime/kernel-1.json").unlink()
+    if not left:
+        (home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb").unlink()
+    history = home.path / ".ipython/profile_default/history.sqlite"
+    history.unlink()
+    make_history(history, sessions)
+    return history
