@@ -8,12 +8,18 @@ date, nobody knows when it was: it is newer than nothing but what was dated ahea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_rewind.recovery.evidence import FoundDocument, Trace
 from jupyter_rewind.recovery.traces.git import BRANCH, DROPPED, FETCHED, GitFinder
-from jupyter_rewind.recovery.traces.rewind import CHECKPOINT, KEPT_AS, RewindFinder
+from jupyter_rewind.recovery.traces.rewind import (
+    CHECKPOINT,
+    CHECKPOINT_OF,
+    KEPT_AS,
+    RewindFinder,
+)
 from jupyter_rewind.recovery.traces.scan import MEMBER
 
 TO_COME = "its time is still to come"
@@ -31,15 +37,17 @@ class _Ahead:
 
 def in_order(traces: Sequence[Trace], latest_ns: int) -> list[Trace]:
     """The traces, as their finders listed them; those of a later time than `latest_ns` have none,
-    and the place that their order gives them. A run or a draft keeps its time, and so does the
-    notebook's own file."""
+    and the place that their order gives them. A run keeps its time, and so does the
+    notebook's own file; a draft stands behind the checkpoint that it is an edit of."""
     found = list(traces)
     groups: dict[tuple[object, ...], list[int]] = {}
     ahead: list[_Ahead] = []
+    drafts = _drafts_ahead(found, latest_ns)
     for number, trace in enumerate(found):
         if _is_listed_in_order(trace):
             marks = FETCHED in trace.handle, BRANCH in trace.handle, trace.handle.get(KEPT_AS)
-            groups.setdefault((trace.kind, trace.notebook, *marks), []).append(number)
+            group = groups.setdefault((trace.kind, trace.notebook, *marks), [])
+            group += [*drafts.get(trace.handle.get(CHECKPOINT, ""), ()), number]
         elif _is_dated_alone(trace) and (trace.time_ns or 0) > latest_ns:
             ahead.append(_Ahead(number, trace.time_ns or 0))
     for group in groups.values():
@@ -58,6 +66,16 @@ def in_order(traces: Sequence[Trace], latest_ns: int) -> list[Trace]:
         found[each.number] = replace(
             trace, time_ns=None, problem=trace.problem or TO_COME, after_ns=after_ns, order=order
         )
+    return found
+
+
+def _drafts_ahead(traces: Iterable[Trace], latest_ns: int) -> Mapping[str, list[int]]:
+    """The numbers of the drafts that were dated ahead, the last first, by their checkpoints."""
+    found: dict[str, list[int]] = defaultdict(list)
+    drafts = ((n, each) for n, each in enumerate(traces) if each.handle.get(CHECKPOINT_OF))
+    for number, each in sorted(drafts, key=lambda pair: pair[1].time_ns or 0, reverse=True):
+        if (each.time_ns or 0) > latest_ns:
+            found[each.handle[CHECKPOINT_OF]].append(number)
     return found
 
 

@@ -192,7 +192,20 @@ def _read(trace: Trace, scope: Scope, finders: Sequence[Finder]) -> Evidence:
     finder = next(each for each in finders if each.kind == trace.kind)
     more: list[Evidence] = []
     problems = _guarded(trace.place, trace, lambda: more.append(finder.read(trace, scope)))
-    return plain(sum(more, Evidence(problems=tuple(problems))))
+    return _placed(plain(sum(more, Evidence(problems=tuple(problems)))), trace)
+
+
+def _placed(heard: Evidence, trace: Trace) -> Evidence:
+    """`heard` from a trace that may have been dated ahead: what it holds was, too, and has the
+    place of the trace."""
+    if trace.problem != TO_COME:
+        return heard
+    latest_ns = clock.now_ns() + DAY_NS
+    documents = (
+        replace(each, time_ns=None) if (each.time_ns or 0) > latest_ns else each
+        for each in heard.documents
+    )
+    return replace(heard, documents=tuple(documents))
 
 
 def hints_of(heard: Evidence, scope: Scope) -> Hints:

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.model.draft import Opening
+from jupyter_rewind.model.ids import DraftId
 from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.drafts import Drafts
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery.ahead import TO_COME, age_of, in_order
 from jupyter_rewind.recovery.evidence import FoundDocument, Scope, Trace
@@ -24,6 +27,7 @@ from jupyter_rewind.recovery.search import look
 from jupyter_rewind.recovery.traces.rewind import CHECKPOINT, KEPT_AS
 from jupyter_rewind.recovery.traces.scan import MEMBER
 from tests.support import kernels
+from tests.support.drafts import Editor
 from tests.support.evidence import SECOND
 from tests.support.traces import Home, notebook_text
 
@@ -69,6 +73,31 @@ def test_checkpoints_that_were_dated_ahead_are_not_above_newer_work(
             checkpoint_document(histories, home.notebook, reason=Reason.SAVE)
             home.notebook.unlink()
     assert rebuilt(home.scope()) == [*NEWEST]
+
+
+@pytest.mark.parametrize("saved_since", [True, False])
+def test_edits_that_were_dated_ahead_stand_behind_what_they_are_edits_of(
+    tmp_path: Path, saved_since: bool
+) -> None:
+    """Edits were left unsaved while the clock was ahead: what was saved since is newer, and what
+    was saved before is older."""
+    home = kernels.Home(tmp_path)
+    with home.repository() as repository:
+        histories = Histories(repository)
+        home.notebook.write_text(notebook_text("x = 1", "y = 2"))
+        with clock.use(turned := clock.FakeClock(clock.now_ns() - AHEAD_NS)):
+            checkpoint_document(histories, home.notebook, reason=Reason.SAVE)
+            [head] = histories.checkpoints(str(home.notebook))
+            turned.time_ns += 2 * AHEAD_NS
+            editor = Editor()
+            editor.set_source("1", "y = 'typed'")
+            opening = Opening(DraftId("d" * 32), head.history, head.id, "me", "here")
+            Drafts(histories).begin(opening, head, editor.whole())
+        if saved_since:
+            home.notebook.write_text(notebook_text(*NEWEST))
+            checkpoint_document(histories, home.notebook, reason=Reason.SAVE)
+    home.notebook.unlink()
+    assert rebuilt(home.scope()) == ([*NEWEST] if saved_since else ["x = 1", "y = 'typed'"])
 
 
 def test_an_archive_that_is_dated_ahead_keeps_its_order(tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ RAW = "raw"
 CHECKPOINT = "checkpoint"
 """In the handle of a checkpoint's trace: its id."""
 KEPT_AS = "path"
+DRAFT = "draft"
+"""In the handle of a draft's trace: its id."""
+CHECKPOINT_OF = "base"
+"""In the same handle: the checkpoint that it is an edit of, "" for none."""
 JOURNALED = "run"
 """In the handle of the trace of a run."""
 MOST_CHECKPOINTS = 1000
@@ -92,7 +96,7 @@ class RewindFinder:
             if JOURNALED in trace.handle:
                 return _read_run(repository, trace)
             histories = _histories(repository)
-            if "draft" in trace.handle:
+            if DRAFT in trace.handle:
                 return _read_draft(histories, trace)
             checkpoint = histories.get(None, trace.handle[CHECKPOINT])
             names = tuple(
@@ -259,14 +263,14 @@ def _drafts(histories: Histories, name: str, path: str, scope: Scope) -> Iterato
                 draft.changed_ns,
                 draft.size_bytes,
                 "edits that were never saved",
-                handle={"draft": str(draft.id)},
+                handle={DRAFT: str(draft.id), CHECKPOINT_OF: str(draft.checkpoint or "")},
             )
 
 
 def _read_draft(histories: Histories, trace: Trace) -> Evidence:
     from jupyter_rewind.notebooks.drafts import Drafts
 
-    found = Drafts(histories).read(DraftId(trace.handle["draft"]))
+    found = Drafts(histories).read(DraftId(trace.handle[DRAFT]))
     evidence = read_document(trace, found.raw)
     if not found.lost:
         return evidence

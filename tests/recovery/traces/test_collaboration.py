@@ -13,15 +13,17 @@ import pycrdt
 import pytest
 import websocket
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Format
 from jupyter_rewind.recovery.evidence import FoundDocument, Problem
+from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.traces.collaboration import CollaborationFinder
 from jupyter_rewind.recovery.traces.fileids import FileIdFinder
 from jupyter_rewind.recovery.ysalvage import copy_store
 from jupyter_rewind.recovery.ystore import play_apart, read_updates
 from tests.support.ipythons import wait_until
 from tests.support.servers import TOKEN, Server
-from tests.support.traces import Home, look_with, traces_of
+from tests.support.traces import Home, look_with, notebook_text, traces_of
 
 pytestmark = pytest.mark.slow
 FLAGS = ("--YDocExtension.document_save_delay=1000",)
@@ -195,7 +197,12 @@ def test_document_is_named_by_itself_where_no_table_of_ids_is_left(
     assert document.cells[0].source == "x = 1"
 
 
-def make_store(path: Path, updates: list[bytes], key: str = "json:notebook:one") -> None:
+def make_store(
+    path: Path,
+    updates: list[bytes],
+    key: str = "json:notebook:one",
+    begun_s: float = 1_700_000_000.0,
+) -> None:
     """A store as an older pycrdt-store makes it, from updates of a client."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(
@@ -203,8 +210,19 @@ def make_store(path: Path, updates: list[bytes], key: str = "json:notebook:one")
             " timestamp REAL NOT NULL)"
         )
         for number, update in enumerate(updates):
-            row = (key, update, None, 1_700_000_000.0 + number)
+            row = (key, update, None, begun_s + number)
             database.execute("INSERT INTO yupdates VALUES (?, ?, ?, ?)", row)
+
+
+def test_what_was_dated_ahead_is_not_above_a_newer_file(home: Home) -> None:
+    """The clock was set right after you had worked together: the file that was saved since is the
+    newest."""
+    ahead_s = clock.now_ns() / 1e9 + 5 * 86_400
+    make_store(home.work / ".jupyter_ystore.db", typed(4), begun_s=ahead_s)
+    (home.work / "analysis.ipynb").write_text(notebook_text("a = 1", "newest = 2"))
+    found = recover(home.scope())
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == ["a = 1", "newest = 2"]
 
 
 def typed(count: int) -> list[bytes]:
