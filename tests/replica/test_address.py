@@ -91,6 +91,9 @@ def test_profiles_are_found_without_boto3(
         "s3://bucket/p?endpoint=https://user:hun/hunter2@host",
         "s3://[hunter2/p",
         "s3://bucket/a hunter2",
+        "s3://bucket/hunter2,",
+        "s3://bucket/a,s3://bucket/hunter2",
+        "file:///media/hunter2,",
         "s3://bucket/p?endpoint=https://[hunter2",
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ _OPTIONS = {
     "gs": {"endpoint", "encrypt"},
     "az": {"endpoint", "account", "encrypt"},
 }
+_COMMA = re.compile(r",(\s*(s3|gs|az|file):|$)", re.IGNORECASE)
+"""One that was meant to stand between addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,11 @@ class Address:
         return self.scheme, self.bucket, self.prefix, self.endpoint.rstrip("/"), self.account
 
 
+def split_urls(text: str) -> list[str]:
+    """The addresses in a setting, each once. Raises InvalidInput."""
+    return list(dict.fromkeys(parse_address(each).url for each in text.split()))
+
+
 def parse_address(text: str) -> Address:
     """The address that `text` says. Raises InvalidInput, without repeating a secret in it."""
     text = text.strip()
@@ -58,6 +66,11 @@ def parse_address(text: str) -> Address:
             "A replica's address must not hold a user name or a password.",
             hint="Give credentials as the provider's tools find them, for S3 in AWS_ACCESS_KEY_ID"
             " and AWS_SECRET_ACCESS_KEY or in ~/.aws.",
+        )
+    if _COMMA.search(text):
+        raise InvalidInput(
+            "A replica's address must not end with a comma: between addresses stand spaces.",
+            hint="At the end of a folder's name, write %2C for a comma.",
         )
     text = _as_set(text)
     parts = _split(text)
