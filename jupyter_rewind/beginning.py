@@ -20,19 +20,27 @@ from pathlib import Path
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import StoreId
-from jupyter_rewind.replication import PullReport, Replication
+from jupyter_rewind.replication import IN_THE_CLEAR, PullReport, Replication
 from jupyter_rewind.settings import Rewind
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import only_key
+from jupyter_rewind.store.layout import read_store_id
 from jupyter_rewind.store.replica.fetching import Progress
-from jupyter_rewind.store.replica.opening import read_identity
-from jupyter_rewind.store.replica.pull import AWAITED, begin_store, found_store, is_unused
+from jupyter_rewind.store.replica.mounts import require_disk
+from jupyter_rewind.store.replica.opening import is_unused, read_identity
+from jupyter_rewind.store.replica.pull import AWAITED, begin_store, found_store
 
 log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 10.0
 """A kernel waits so long for replicas at its start, once on a machine."""
 NO_KEY = "no_key"
 """The code of the error where a replica is there, and the key of its store is not here."""
+
+_NOT_THERE = (
+    "There is no replica yet, and a store of its own is begun here, though the key of one is on"
+    " this machine. If that one's replica lies on a disk or a share that is away, mount it before"
+    " anything is saved, and start anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +92,35 @@ class Beginning:
             return
         if self._is_begun:
             if is_unused(self._folder) and not (self._folder / AWAITED).exists():
-                # It gives way; without the key, or an answer, it is a store of its own.
-                with suppress(RewindError):
-                    self.found()
+                self._give_way()
             return
         try:
-            self.found()
+            if self.found():
+                self._tell_clear()
+            elif only_key(self._keys) is not None:
+                log.warning(_NOT_THERE)
         except RewindError as error:
             # Of a replica that was read it is known that its key is another one.
             is_read = error.code == NO_KEY or isinstance(error, Integrity)
             if is_read or not self.found_by_key():
                 raise
             log.warning("What the replicas hold comes when they answer: %s", error)
+
+    def _give_way(self) -> None:
+        """Without the key, or an answer, it stays a store of its own."""
+        try:
+            before = read_store_id(self._folder)
+            self.found()
+            if read_store_id(self._folder) != before:
+                self._tell_clear()
+        except RewindError as error:
+            log.warning("The store here, in which nothing was kept yet, stays: %s", error)
+
+    def _tell_clear(self) -> None:
+        """Not without a word is a store in the clear that was to be encrypted."""
+        with suppress(RewindError):
+            if self._replicas.lacks_encryption:
+                log.warning("%s", IN_THE_CLEAR)
 
     def found(self) -> str | None:
         """The first replica that is there, whose store is this machine's from now on, still empty;
@@ -108,7 +133,7 @@ class Beginning:
         for url in self._replicas.urls:
             try:
                 objects = self._replicas.open(url, hasty=True)
-                found_store(self._folder, self._keys, objects, Files())
+                found_store(self._folder, self._keys, objects, Files(), url)
             except NotFound:
                 continue
             except (Unavailable, Denied) as error:
@@ -142,7 +167,9 @@ class Beginning:
         for url in self._replicas.urls:
             try:
                 if url != first:
-                    read_identity(self._replicas.open(url, hasty=True))
+                    objects = self._replicas.open(url, hasty=True)
+                    require_disk(objects, self._folder, url)
+                    read_identity(objects)
                 more = self._replicas.pull(url, progress)[0]
             except NotFound:
                 continue
@@ -173,12 +200,21 @@ def _sum(one: PullReport, more: PullReport) -> PullReport:
 def main() -> int:
     """Begins the store of a kernel; what is printed is for its log."""
     beginning = Beginning(Rewind(**json.load(sys.stdin)))
+    told = logging.StreamHandler(sys.stdout)
+    log.addHandler(told)
+    try:
+        _ask(beginning)
+    finally:
+        log.removeHandler(told)
+    return 0
+
+
+def _ask(beginning: Beginning) -> None:
     asking = threading.Thread(target=_begin, args=(beginning,), daemon=True)
     asking.start()
     asking.join(_PATIENCE_SECONDS)
     if asking.is_alive():
         _begin_unasked(beginning)
-    return 0
 
 
 def _begin(beginning: Beginning) -> None:
@@ -200,7 +236,7 @@ def _begin_unasked(beginning: Beginning) -> None:
 
 
 def _say(words: str) -> None:
-    sys.stdout.write(words)
+    sys.stdout.write(f"{words}\n")
     sys.stdout.flush()
 
 

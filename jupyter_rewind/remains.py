@@ -11,6 +11,7 @@ from jupyter_rewind.errors import RewindError
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.replica.fetching import Progress
+from jupyter_rewind.store.replica.mounts import require_mounted
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.pull import found_store
@@ -38,12 +39,18 @@ def take_remains(
     for url in urls:
         try:
             objects = replicas.open(url)
-            opened[url] = objects, found_store(folder, keys, objects, Files())
+            opened[url] = objects, found_store(folder, keys, objects, Files(), url)
         except RewindError as error:
             ended[url] = error
     if not opened:
         return ended
     with Workspace.open(settings, create=False) as workspace:
+        for url in [*opened]:
+            try:
+                require_mounted(opened[url][0], workspace.repository.layout, url)
+            except RewindError as error:
+                ended[url] = error
+                del opened[url]
         taken = take_what_reads(
             workspace.repository,
             [objects for objects, _ in opened.values()],

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from jupyter_rewind.errors import (
     Conflict,
-    Denied,
-    Integrity,
     InvalidInput,
     NotFound,
     RestoreRefused,
@@ -27,12 +25,13 @@ from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import export_key, import_key
 from jupyter_rewind.store.layout import key_path
-from jupyter_rewind.store.partial import UNKNOWN, read_partial
+from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.replica.address import (
     Address,
     open_objects,
     parse_address,
+    split_urls,
     with_encryption,
     without_spaces,
 )
@@ -41,13 +40,13 @@ from jupyter_rewind.store.replica.collecting import CollectedReport, collect_rep
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
-from jupyter_rewind.store.replica.holding import HELD
+from jupyter_rewind.store.replica.mending import mending_command
 from jupyter_rewind.store.replica.mounts import note_mount
-from jupyter_rewind.store.replica.notes import forget_address
+from jupyter_rewind.store.replica.notes import forget_address, mount_path
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
+from jupyter_rewind.store.replica.probe import require_conditions
 from jupyter_rewind.store.replica.pull import PullReport, found_store, may_give_way, pull
 from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.sealing import require_library
@@ -59,11 +58,16 @@ from jupyter_rewind.store.verify import count_absent
 from jupyter_rewind.workspace import Workspace
 
 __all__ = [
-    "Account", "Added", "CheckReport", "CollectedReport", "Fault", "Forwarder", "PullReport",
-    "PushReport", "Replication", "Rotated", "Standing", "State", "mending_command",
+    "IN_THE_CLEAR", "Account", "Added", "CheckReport", "CollectedReport", "Fault", "Forwarder",
+    "PullReport", "PushReport", "Replication", "Rotated", "Standing", "State", "mending_command",
 ]  # fmt: skip
 
 KEY = "replica.url"
+IN_THE_CLEAR = (
+    "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
+    " rotate --encrypt --yes` encrypts it, and it needs a new replica then."
+)
+"""What is said where a store came from its replica against the setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +162,12 @@ class Replication:
         if exists and read_identity(objects).sealed:
             address = parse_address(with_encryption(address.url))
         file = set_value(KEY, " ".join([*known, address.url]))
-        with suppress(RewindError), self._workspace() as workspace:
-            note_mount(workspace.repository, address.url, objects)
+        note_mount(self._store, address.url, objects, Files())
         return Added(address.url, file, exists, key, address.encrypt)
 
     def _require_elsewhere(self, address: Address) -> None:
         """Raises InvalidInput for a folder in the store itself, which is lost with it."""
-        store = Path(self._settings.store_path).expanduser().resolve()
+        store = self._store.resolve()
         if address.scheme == "file" and Path(address.prefix).resolve().is_relative_to(store):
             raise InvalidInput(
                 f"{address.url} lies in the store at {store}: it would be lost with it.",
@@ -187,8 +190,11 @@ class Replication:
             set_value(KEY, " ".join(known))
         else:
             unset_value(KEY)
-        with suppress(RewindError), self._workspace() as workspace:
-            forget_address(workspace.repository.layout, url, workspace.repository.files)
+        with suppress(RewindError):
+            # There may be no store yet.
+            Files().remove(mount_path(self._store, url))
+            with self._workspace() as workspace:
+                forget_address(workspace.repository.layout, url, workspace.repository.files)
         return url, user_file()
 
     def _require_apart(self, url: str) -> None:
@@ -217,7 +223,7 @@ class Replication:
         comes as it is read, or by `fill`. And whether the store was made for it. See
         `store/replica/pull.py`."""
         objects = self.open(url)
-        made = self._found(objects)
+        made = self._found(objects, url)
         with self._workspace() as workspace:
             store = workspace.repository
             return pull(store, objects, url, lazy=True, pace=self._pace, progress=progress), made
@@ -340,13 +346,16 @@ class Replication:
 
     def set_aside(self) -> list[Path]:
         """The store's folders of what a change of the key leaves as it is, where they hold any."""
-        store = Path(self._settings.store_path).expanduser()
-        folders = [store / "damaged", store / "faults"]
+        folders = [self._store / "damaged", self._store / "faults"]
         return [each for each in folders if each.is_dir() and any(each.iterdir())]
 
-    def _found(self, objects: Objects) -> bool:
-        folder, keys = Path(self._settings.store_path), Path(self._settings.store_key_folder)
-        return found_store(folder, keys, objects, Files())
+    def _found(self, objects: Objects, url: str) -> bool:
+        keys = Path(self._settings.store_key_folder)
+        return found_store(self._store, keys, objects, Files(), url)
+
+    @property
+    def _store(self) -> Path:
+        return Path(self._settings.store_path).expanduser()
 
     @property
     def _pace(self) -> Pace:
@@ -365,32 +374,6 @@ class Replication:
         section = read_json_file(user_file()).get(SECTION, {})
         found = section if isinstance(section, dict) else {}
         return split_urls(str(found.get("replica_url", found.get(KEY, ""))))
-
-
-def mending_command(error: RewindError, url: str) -> str:
-    """The one command that helps where `url` could not be pushed to."""
-    place = quoted(url)
-    if isinstance(error, InvalidInput):
-        needs_library = "pip install" in error.hint
-        return 'pip install "jupyter-rewind[replica]"' if needs_library else (
-            "jupyter rewind config unset replica.url"
-        )  # fmt: skip
-    if error.code in {HELD, UNKNOWN}:
-        # Which replica has what is missing, the store knows.
-        return "jupyter rewind replica pull"
-    if error.code == UNCONDITIONAL or isinstance(error, Conflict):
-        return f"jupyter rewind replica remove {place}"
-    if isinstance(error, Integrity):
-        is_ours = "salvage" in error.hint
-        return "jupyter rewind salvage" if is_ours else f"jupyter rewind replica verify {place}"
-    if isinstance(error, Denied):
-        return f"jupyter rewind replica status {place}"
-    return f"jupyter rewind replica push {place}"
-
-
-def split_urls(text: str) -> list[str]:
-    """The addresses in a setting, each once."""
-    return list(dict.fromkeys(parse_address(each).url for each in text.split()))
 
 
 def _is_replica(objects: Objects) -> bool:

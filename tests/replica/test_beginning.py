@@ -19,7 +19,7 @@ from jupyter_rewind.errors import Conflict, Denied, Format, NotFound, RewindErro
 from jupyter_rewind.faces.ipython.firstuse import meet_replicas
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.remains import take_remains
-from jupyter_rewind.replication import Replication
+from jupyter_rewind.replication import Replication, mending_command
 from jupyter_rewind.settings import Rewind
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.salvage import salvage
@@ -120,6 +120,13 @@ def begun_while_away(tmp_path: Path, mount: Path, first: Rewind) -> tuple[Rewind
     return second, away
 
 
+def lead_kernel(settings: Rewind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel with these settings asks, as its own process."""
+    names = ("replica_url", "store_path", "store_key_folder", "store_encrypt")
+    facts = {name: getattr(settings, name) for name in names}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(facts)))
+
+
 def alone(settings: Rewind) -> Rewind:
     """The same machine before it was told of any replica."""
     return Rewind(store_path=settings.store_path, store_key_folder=settings.store_key_folder)
@@ -163,6 +170,61 @@ def test_it_gives_way_to_a_server_that_starts(tmp_path: Path, mount: Path, first
     opening.close()
 
 
+def test_until_then_it_is_told_how_it_gives_way(tmp_path: Path, mount: Path, first: Rewind) -> None:
+    """Nobody is told to remove the replica that the machine is to have its work from."""
+    second = settings_of(tmp_path / "second", mount)
+    Workspace.open(alone(second)).close()
+    replicas = Replication(second)
+    [url] = replicas.urls
+    for ask in (replicas.push, replicas.standing):
+        with pytest.raises(Conflict, match="nothing was kept in it yet") as told:
+            ask(url)
+        assert "jupyter rewind key import" in told.value.hint
+        assert mending_command(told.value, url) == f"jupyter rewind replica pull {url}"
+
+
+@pytest.mark.parametrize("asks", ["server", "kernel", "unused"])
+def test_a_store_in_the_clear_is_told_where_it_was_to_be_encrypted(
+    asks: str,
+    tmp_path: Path,
+    mount: Path,
+    first: Rewind,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is that of a replica in the clear: the log says so, and what to do."""
+    second = settings_of(tmp_path / "second", mount)
+    second.store_encrypt = True
+    if asks == "unused":
+        own = alone(second)
+        own.store_encrypt = True
+        Workspace.open(own).close()
+    shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
+    if asks == "kernel":
+        lead_kernel(second, monkeypatch)
+        assert beginning.main() == 0
+        said = capsys.readouterr().out
+    else:
+        opening = Opening(second)
+        assert not opening.workspace().repository.layout.is_encrypted
+        opening.close()
+        said = caplog.text
+    assert "rotate --encrypt --yes" in said
+
+
+def test_a_key_without_its_replica_is_told(
+    tmp_path: Path, mount: Path, first: Rewind, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that this machine has never seen may be away: nobody can know, and the log says it."""
+    second = settings_of(tmp_path / "second", mount)
+    shutil.copytree(first.store_key_folder, second.store_key_folder)
+    mount.rename(tmp_path / "away")
+    mount.mkdir()
+    Opening(second).workspace().close()
+    assert "mount it before anything is saved" in caplog.text
+
+
 @pytest.mark.parametrize("way", ["kept", "lost", "pushed"])
 def test_a_store_that_was_used_stays(way: str, tmp_path: Path, mount: Path, first: Rewind) -> None:
     """Something is in it, or was, or a replica knows of it: the other one is refused."""
@@ -182,8 +244,9 @@ def test_a_store_that_was_used_stays(way: str, tmp_path: Path, mount: Path, firs
     shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
     replicas = Replication(second)
     [url] = replicas.urls
-    with pytest.raises(Conflict, match="another store"):
+    with pytest.raises(Conflict, match="another store") as told:
         replicas.pull(url)
+    assert mending_command(told.value, url) == f"jupyter rewind replica remove {url}"
     assert (Path(second.store_path) / "config").read_bytes() == config
 
 
@@ -256,9 +319,7 @@ def test_a_kernel_hears_when_it_waited_in_vain(
     second = settings_of(tmp_path / "second", mount)
     if has_key:
         shutil.copytree(first.store_key_folder, second.store_key_folder)
-    names = ("replica_url", "store_path", "store_key_folder", "store_encrypt")
-    facts = {name: getattr(second, name) for name in names}
-    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(facts)))
+    lead_kernel(second, monkeypatch)
     monkeypatch.setattr(beginning, "_PATIENCE_SECONDS", 0.05)
     ends = threading.Event()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.beginning import Beginning
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.faces.server.opening import Opening
+from jupyter_rewind.remains import take_remains
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
 from jupyter_rewind.store.partial import read_partial
@@ -24,6 +29,8 @@ from jupyter_rewind.store.replica.pull import pull
 from jupyter_rewind.store.replica.standing import compare
 from jupyter_rewind.store.replica.wholeness import make_whole
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.workspace import Workspace
+from tests.notebooks.support import make_notebook
 from tests.support.replicas import (
     URL,
     Machine,
@@ -55,6 +62,24 @@ def bound(place: Path, other: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", str(other)], check=True)
+
+
+@contextmanager
+def dead(place: Path) -> Iterator[None]:
+    """A share is mounted there whose server has died."""
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        pytest.skip("nothing can be mounted here by a program")
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
+    failed = ctypes.CDLL(None).mount(b"share", str(place).encode(), b"fuse", 0, options)
+    os.close(device)
+    if failed:
+        pytest.skip("nothing can be mounted here by a program")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.fixture
@@ -130,6 +155,51 @@ def test_contents_that_are_on_a_disk_alone_are_missed_by_its_name(
             first.filled.reads(repository, name)
         with pytest.raises(Unavailable, match="Nothing is mounted"):
             make_whole(repository, [*read_partial(repository.layout)], objects, URL, Pace())
+
+
+def test_a_disk_that_goes_while_it_is_read_is_missed_by_its_name(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server reads then is not said to have been collected."""
+    objects = FolderObjects(place)
+    monkeypatch.setattr(bringing, "open_replica", lambda url: objects)
+    with mounted(place):
+        first = with_contents(tmp_path / "a", objects, count=2)
+        other = next_machine(tmp_path / "b", first)
+        other.pull(lazy=True)
+        one, two = first.filled.bodies
+        repository = other.open()
+        assert first.filled.reads(repository, one)
+    with repository, pytest.raises(Unavailable, match="Nothing is mounted"):
+        first.filled.reads(repository, two)
+
+
+def test_a_share_that_is_dead_is_not_called_away(machine: Machine, place: Path) -> None:
+    """It is mounted, and the system says what is the matter with it; nothing crashes."""
+    with dead(place):
+        with pytest.raises(Unavailable, match="not connected"):
+            machine.push()
+        with machine.open() as repository, pytest.raises(Unavailable, match="not connected"):
+            compare(repository, machine.objects, URL)
+        with pytest.raises(Unavailable, match="not connected"):
+            machine.objects.create("a", b"")
+
+
+def test_an_old_copy_below_the_disk_is_not_the_replica(tmp_path: Path, place: Path) -> None:
+    """The replica was moved to the disk, and has got more since; who moves it back pushes on."""
+    machine = first_machine(tmp_path / "a", FolderObjects(place))
+    machine.push()
+    shutil.copytree(place, tmp_path / "copy")
+    with mounted(place):
+        shutil.copytree(tmp_path / "copy", place, dirs_exist_ok=True)
+        machine.save()
+        machine.push()
+        shutil.copytree(place, tmp_path / "copy", dirs_exist_ok=True)
+    with pytest.raises(Unavailable, match="Nothing is mounted"):
+        machine.push()
+    shutil.copytree(tmp_path / "copy", place, dirs_exist_ok=True)
+    machine.save()
+    assert machine.push().entries == 1
 
 
 def lose_in_push(place: Path, monkeypatch: pytest.MonkeyPatch, *command: str) -> None:
@@ -224,3 +294,67 @@ def test_who_adds_it_again_means_the_folder_itself(
     other = next_machine(tmp_path / "b", machine)
     other.pull()
     assert holds(other, machine)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Rewind:
+    """Of a machine that has no store yet."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    store, keys = tmp_path / "new" / "store", tmp_path / "new" / "keys"
+    return Rewind(store_path=str(store), store_key_folder=str(keys), replica_url=place.as_uri())
+
+
+def test_a_disk_is_missed_that_was_added_before_there_was_a_store(
+    settings: Rewind, tmp_path: Path, place: Path
+) -> None:
+    """The first push does not go below it; the place of the store is for its user alone."""
+    replicas = Replication(settings)
+    with mounted(place):
+        replicas.add(place.as_uri())
+    assert Path(settings.store_path).stat().st_mode & 0o077 == 0
+    with pytest.raises(Unavailable, match="Nothing is mounted"):
+        Beginning(settings).found()
+    with Workspace.open(settings) as workspace:
+        (tmp_path / "a.ipynb").write_bytes(make_notebook("x = 1"))
+        workspace.checkpoint(str(tmp_path / "a.ipynb"))
+    with pytest.raises(Unavailable, match="Nothing is mounted"):
+        replicas.push(place.as_uri())
+    assert list(place.iterdir()) == []
+
+
+def test_who_removes_it_before_there_is_a_store_means_the_folder_itself(
+    settings: Rewind, place: Path
+) -> None:
+    """As where there is one."""
+    replicas = Replication(settings)
+    with mounted(place):
+        replicas.add(place.as_uri())
+    replicas.remove(place.as_uri())
+    assert Beginning(settings).found() is None
+
+
+def test_a_new_machine_waits_for_the_disk_that_it_knows(
+    settings: Rewind, machine: Machine, place: Path
+) -> None:
+    """Its store is that of the key from the first save on, and every command says what it waits
+    for, also after one that had to."""
+    shutil.copytree(machine.filled.folder / "keys", settings.store_key_folder)
+    replicas = Replication(settings)
+    with mounted(place):
+        machine.push()
+        replicas.add(place.as_uri())
+    opening = Opening(settings)
+    opened = opening.workspace().repository.store_id
+    opening.close()
+    with machine.open() as repository:
+        assert opened == repository.store_id
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="Nothing is mounted"):
+            Beginning(settings).adopt()
+    assert Beginning(settings).is_due
+
+
+def test_nothing_is_salvaged_from_below_it(added: Replication) -> None:
+    """Nor is anybody told to push first, to a replica that is only away."""
+    [url] = added.urls
+    assert "Nothing is mounted" in str(take_remains(added, [url])[url])

@@ -147,7 +147,7 @@ class Face:
 
     def _adopt(self) -> None:
         from jupyter_rewind.beginning import Beginning
-        from jupyter_rewind.replication import Replication
+        from jupyter_rewind.replication import IN_THE_CLEAR, Replication
 
         beginning = Beginning(self.settings)
         if not beginning.is_due:
@@ -171,7 +171,7 @@ class Face:
                 f"What only {url} holds is not here yet: {why.message} {wording.PULL_AGAIN}"
             )
         if Replication(self.settings).lacks_encryption:
-            self.screen.remark(wording.IN_THE_CLEAR)
+            self.screen.remark(IN_THE_CLEAR)
 
     def workspace_at(self, folder: Path | None) -> Workspace:
         """As `workspace`, of the store at `folder` where one is named."""

@@ -252,7 +252,9 @@ def _pull(
         raise brought
     report, made = brought
     if made and replicas.lacks_encryption:
-        face.screen.remark(wording.IN_THE_CLEAR)
+        from jupyter_rewind.replication import IN_THE_CLEAR
+
+        face.screen.remark(IN_THE_CLEAR)
     filled = 0 if lazy else _fill(face, replicas, url)
     # Not of this pull alone: what an earlier one left there is not here either.
     absent = replicas.count_absent() if lazy else 0

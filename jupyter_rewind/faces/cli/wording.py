@@ -23,11 +23,6 @@ AFTER_REMAINS = (
     " to a new prefix."
 )
 """What is said where replicas gave what they have, and that was not all."""
-IN_THE_CLEAR = (
-    "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
-    " rotate --encrypt --yes` encrypts it, and it needs a new replica then."
-)
-"""What is said where a store came from its replica against the setting."""
 
 
 def local_time(time_ns: int) -> str:

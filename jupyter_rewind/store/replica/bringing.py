@@ -133,7 +133,12 @@ class Bringer:
             objects = open_replica(url)
             require_mounted(objects, self._layout, url)
             lender = self._lenders[url] = _Lender(self._layout, objects)
-        data = lender.read(hollow, record, self._ahead)
+        try:
+            data = lender.read(hollow, record, self._ahead)
+        except RewindError:
+            # Its disk may have gone since it was opened.
+            require_mounted(lender.outer, self._layout, url)
+            raise
         with suppress(Storage):
             # A disk that is full, or not to be written, is no reason not to read.
             self._keep_all(hollow, record, data)
@@ -158,6 +163,7 @@ class _Lender:
 
     def __init__(self, layout: Layout, objects: Objects) -> None:
         identity = require_store(objects, layout)
+        self.outer = objects
         self._objects = unseal(objects, identity, layout)
         self._ledger = Ledger(layout, identity.replica)
         self._ledger.read(self._objects)

@@ -7,11 +7,12 @@ once. What is acknowledged survives a power cut of the machine that holds the fo
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jupyter_rewind.errors import NotFound, Unavailable
+from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.store.durable import Files, read_at, translate
 from jupyter_rewind.store.replica.objects import Listed
 
@@ -32,13 +33,20 @@ class FolderObjects:
 
     @property
     def is_mount(self) -> bool:
-        """Whether a disk or a share is mounted at the folder itself."""
-        return os.path.ismount(self._folder.resolve())
+        """Whether a disk or a share is mounted at the folder itself. Raises Storage where that
+        cannot be told: it may be mounted and answer nothing."""
+        place = self._folder.resolve()
+        try:
+            os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _no_answer(error, place) from error
+        return os.path.ismount(place)
 
     def create(self, key: str, data: bytes | bytearray) -> bool:
         path = self._path(key)
-        self._require_folder()
-        if path.exists():
+        if self.size(key) is not None:
             return False
         self._files.make_folder(path.parent)
         temporary = self._files.write_new(path, memoryview(data))
@@ -135,9 +143,22 @@ class FolderObjects:
         return self._folder / key
 
     def _require_folder(self) -> None:
-        if not self._folder.is_dir():
+        try:
+            is_there = stat.S_ISDIR(os.stat(self._folder).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        except OSError as error:
+            raise _no_answer(error, self._folder) from error
+        if not is_there:
             raise Unavailable(
                 f"There is no folder {self._folder} for the replica.",
                 hint="Nothing was changed. Mount it, or make it, and try again.",
                 retryable=True,
             )
+
+
+def _no_answer(error: OSError, folder: Path) -> RewindError:
+    told = translate(error, "look at", folder)
+    if isinstance(told, Unavailable):
+        told.hint = "Nothing was changed. What is mounted there may have to be mounted anew."
+    return told

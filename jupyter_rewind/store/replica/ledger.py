@@ -340,3 +340,9 @@ def newest_refs(objects: Objects) -> dict[str, int]:
             if parsed is not None:
                 newest[parsed[0]] = max(parsed[1], newest.get(parsed[0], 0))
     return newest
+
+
+def go_so_far(numbers: Mapping[str, int], objects: Objects) -> bool:
+    """Whether each of these branches goes so far in the replica."""
+    newest = newest_refs(objects)
+    return all(newest.get(branch, 0) >= number for branch, number in numbers.items())

@@ -54,12 +54,17 @@ class Notes:
 
 
 def notes_path(layout: Layout, url: str) -> Path:
-    return layout.folder / "replicas" / f"{blake3(url.encode()).hexdigest(16)}.json"
+    return layout.folder / "replicas" / f"{_name(url)}.json"
 
 
-def mount_path(layout: Layout, url: str) -> Path:
-    """A file that is there where a disk or a share was mounted at the replica's folder."""
-    return notes_path(layout, url).with_suffix(".mount")
+def mount_path(folder: Path, url: str) -> Path:
+    """A file in the store at `folder`, or in the place for it, that is there where a disk or a
+    share was mounted at the replica's folder."""
+    return folder / "replicas" / f"{_name(url)}.mount"
+
+
+def _name(url: str) -> str:
+    return blake3(url.encode()).hexdigest(16)
 
 
 def read_notes(layout: Layout, url: str) -> Notes:
@@ -95,7 +100,7 @@ def forget_address(layout: Layout, url: str, files: Files) -> None:
     """Nobody asks the replica at `url` for contents any more on the ground of what was noted of
     it, nor looks for a disk there; the rest of the note stays, should it be a replica again. Raises
     Storage."""
-    files.remove(mount_path(layout, url))
+    files.remove(mount_path(layout.folder, url))
     path = notes_path(layout, url)
     try:
         facts = parse_json(path.read_bytes())

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import (
@@ -19,12 +21,15 @@ from jupyter_rewind.errors import (
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.layout import Layout, key_check
+from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.probe import require_conditions
 from jupyter_rewind.store.replica.sealing import METHOD, SealedObjects, require_library
 
 PLAIN_FORMAT, SEALED_FORMAT = 1, 2
 CONFIG = "rewind-replica"
+UNUSED = "unused"
+"""The code of the error where a replica of another store meets one that would give way to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def read_identity(objects: Objects) -> Identity:
             ) from None
         raise NotFound(
             f"There is no replica at {objects.place} yet.",
-            hint="`jupyter rewind replica push` makes it.",
+            hint=f"`jupyter rewind replica push` makes it.{_below(objects)}",
         ) from None
     try:
         facts = parse_json(data)
@@ -69,14 +74,47 @@ def read_identity(objects: Objects) -> Identity:
     return found
 
 
+def _below(objects: Objects) -> str:
+    """What may be wrong with a folder that seems to be empty."""
+    if not isinstance(objects, FolderObjects) or objects.is_mount:
+        return ""
+    return " Nothing is mounted at that folder: if a disk or a share belongs there, mount it first."
+
+
+def is_unused(folder: Path) -> bool:
+    """Whether nothing was ever kept in the store that is at `folder`, here or in a replica: a
+    server was started, or a command was tried."""
+    try:
+        names = os.listdir(folder / "segments")
+    except OSError:
+        return False
+    told = ("witness", "retired", "retired-ends", "partial", "rotating", "damaged")
+    return not (
+        names
+        or any((folder / each).exists() for each in told)
+        or any((folder / "replicas").glob("*.json"))
+    )
+
+
 def require_store(objects: Objects, layout: Layout) -> Identity:
     """The replica's identity, where it is one of this store. Raises Conflict and as
     `read_identity` does."""
     found = read_identity(objects)
     if found.store_id != layout.store_id:
-        raise Conflict(
+        other = (
             f"The replica {objects.place} holds another store ({found.store_id[:8]}…) than the one"
-            f" at {layout.folder} ({layout.store_id[:8]}…).",
+            f" at {layout.folder} ({layout.store_id[:8]}…)"
+        )
+        if is_unused(layout.folder):
+            raise Conflict(
+                f"{other}, and nothing was kept in it yet.",
+                code=UNUSED,
+                hint="Nothing was changed. Where its key is on this machine (`jupyter rewind key"
+                " import FILE`), `jupyter rewind pull` puts it in the place of the one here. To"
+                " keep that, give it a prefix of its own.",
+            )
+        raise Conflict(
+            f"{other}.",
             hint="Nothing was changed. Give each store a prefix of its own. To go on here with the"
             " store in the replica, name a new folder for it, `jupyter rewind config set store.path"
             " FOLDER`, and pull; what the present one holds stays, and is read with --store.",

@@ -7,7 +7,6 @@ built on it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,11 +40,17 @@ from jupyter_rewind.store.replica.arrival import (
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.hollows import note_hollows, readdress
 from jupyter_rewind.store.replica.ledger import Ledger
-from jupyter_rewind.store.replica.mounts import note_mount, require_mounted
+from jupyter_rewind.store.replica.mounts import note_mount, require_disk, require_mounted
 from jupyter_rewind.store.replica.needs import Needs
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import Identity, read_identity, require_store, unseal
+from jupyter_rewind.store.replica.opening import (
+    Identity,
+    is_unused,
+    read_identity,
+    require_store,
+    unseal,
+)
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.push import know_branch, still_true
 from jupyter_rewind.store.replica.sparse import SparseFetcher
@@ -71,18 +76,23 @@ class PullReport:
     """Payloads that lay in a replica alone before, and came."""
 
 
-def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) -> bool:
+def found_store(
+    folder: Path, key_folder: Path, objects: Objects, files: Files, url: str = ""
+) -> bool:
     """True when an empty store was made at `folder` for the replica to be pulled into; False
     where there was a store already. One that nothing was ever kept in gives way.
 
     Raises Denied where the key of the replica's store is not in `key_folder`, Integrity where it
     is another one's, NotFound where there is no replica, InvalidInput where the key would lie in
-    the store, Format where a store has lost its config.
+    the store, Format where a store has lost its config, Unavailable where its disk, by what is
+    known of `url`, is away.
     """
     is_there = (folder / "config").exists()
     if is_there and not is_unused(folder):
         return False
     require_apart(key_folder, folder)
+    require_disk(objects, folder, url)
+    note_mount(folder, url, objects, files)
     identity = read_identity(objects)
     if is_there and read_store_id(folder) == identity.store_id:
         return False
@@ -106,21 +116,6 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
         )
     begin = give_way if is_there else begin_store
     return begin(folder, key_folder, identity.store_id, key, files, encrypted=encrypted)
-
-
-def is_unused(folder: Path) -> bool:
-    """Whether nothing was ever kept in the store that is at `folder`, here or in a replica: a
-    server was started, or a command was tried."""
-    try:
-        names = os.listdir(folder / "segments")
-    except OSError:
-        return False
-    told = ("witness", "retired", "retired-ends", "partial", "rotating", "damaged")
-    return not (
-        names
-        or any((folder / each).exists() for each in told)
-        or any((folder / "replicas").glob("*.json"))
-    )
 
 
 def may_give_way(layout: Layout, key_folder: Path, identity: Identity) -> bool:
@@ -212,7 +207,7 @@ def _pull(
     kind = SparseFetcher if lazy else Fetcher
     require_mounted(objects, layout, url)
     identity = require_store(objects, layout)
-    note_mount(repository, url, objects)
+    note_mount(layout.folder, url, objects, files)
     objects = unseal(objects, identity, layout)
     left = _TRIES
     while True:

@@ -28,7 +28,7 @@ from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.gathering import Again, gather, gathers
 from jupyter_rewind.store.replica.holding import held_back, held_with
-from jupyter_rewind.store.replica.ledger import Ledger, newest_refs, news
+from jupyter_rewind.store.replica.ledger import Ledger, go_so_far, newest_refs, news
 from jupyter_rewind.store.replica.mounts import keeping_mounted
 from jupyter_rewind.store.replica.notes import Notes, note, notes_path, read_notes
 from jupyter_rewind.store.replica.objects import Objects
@@ -126,18 +126,12 @@ def read_known(
     elif last:
         is_true = objects.size(ref_key(notes.branch, last)) is not None
     else:
-        is_true = bool(notes.numbers) and _stand(notes.numbers, objects)
+        is_true = bool(notes.numbers) and go_so_far(notes.numbers, objects)
     if is_true:
         ledger = Ledger(layout, replica, dict(notes.numbers), dict(notes.ends))
         return ledger, notes
     ledger = read_afresh(layout, objects, replica, notes, pace)
     return ledger, still_true(notes, ledger)
-
-
-def _stand(numbers: Mapping[str, int], objects: Objects) -> bool:
-    """Whether each of these branches goes so far in the replica."""
-    newest = newest_refs(objects)
-    return all(newest.get(branch, 0) >= number for branch, number in numbers.items())
 
 
 def still_true(notes: Notes, ledger: Ledger) -> Notes:
@@ -324,7 +318,7 @@ class _Pusher:
         needs = news(ledger.numbers, notes.told)
         needs.pop(notes.branch, None)
         # Nobody could read a replica any more that is said to need what was taken out of it.
-        if needs and not ledger.reads and not _stand(needs, self._objects):
+        if needs and not ledger.reads and not go_so_far(needs, self._objects):
             return False
         sender = Sender(
             self._layout, self._repository.files, self._objects, self._pace, self._progress,
