@@ -24,6 +24,7 @@ class Environment:
 
     def __init__(self) -> None:
         self._variables = dict(os.environ)
+        self._read: tuple[object, dict[str, str | None]] | None = None
         self._path = list(sys.path)
 
     def read(self) -> Values:
@@ -63,14 +64,19 @@ class Environment:
     # -- the process ---------------------------------------------------------------------------
 
     def _read_variables(self, _: Any) -> dict[str, str | None]:
-        now, before = os.environ, self._variables
+        # To decode them all takes a hundred times as long as to see that they are as they were.
+        raw = dict(getattr(os.environ, "_data", ()))
+        if self._read is not None and raw and self._read[0] == raw:
+            return dict(self._read[1])
+        now, before = dict(os.environ), self._variables
         changed: dict[str, str | None] = {
             name: value
             for name, value in now.items()
             if before.get(name) != value and name not in _NEVER
         }
         changed.update({name: None for name in before if name not in now and name not in _NEVER})
-        return changed
+        self._read = raw, changed
+        return dict(changed)
 
     def _set_variables(self, _: Any, changed: dict[str, str | None]) -> None:
         wanted: dict[str, str | None] = {**self._variables, **changed}
