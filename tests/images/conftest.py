@@ -58,3 +58,16 @@ def start(home: Home) -> Iterator[Callable[..., Imaged]]:
 @pytest.fixture
 def imaged(start: Callable[..., Imaged]) -> Imaged:
     return start()
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """The setting that makes this script the program criu; `$CRIU` in it is the real one."""
+
+    def write(script: str) -> dict[str, str]:
+        path = tmp_path / "criu"
+        path.write_text(f"#!/bin/sh\nCRIU={require_criu().path}\n{script}\n")
+        path.chmod(0o755)
+        return {"JUPYTER_REWIND_KERNELS_CRIU": str(path)}
+
+    return write

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,49 @@ def test_a_kernel_sleeps_and_wakes_after_a_library_of_it_was_replaced(
     imaged.command("restore", NOTEBOOK)
     assert imaged.run("print(x, bool(one.PyInit_blake3))") == "1 True\n"
     assert os.listdir(folder) == ["libone.so"] and library.read_bytes() == b"another version"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc, which makes libraries, is missing")
+@pytest.mark.parametrize("is_kept", [True, False], ids=["by uv", "by pip"])
+def test_a_library_that_was_replaced_may_be_removed_with_its_folder(
+    imaged: Imaged, tmp_path: Path, is_kept: bool
+) -> None:
+    """The one that the kernel has mapped is in its image, also where its linker gave it no name."""
+    folder = tmp_path / "packages" / "one"
+    folder.mkdir(parents=True)
+    library, kept = folder / "libone.so", tmp_path / "kept.so"
+    (tmp_path / "one.c").write_text("int one(void) { return 1; }")
+    command = ["gcc", "-shared", "-fPIC", "-Wl,--build-id=none", "-o", kept, tmp_path / "one.c"]
+    subprocess.run(command, check=True)
+    library.hardlink_to(kept)
+    imaged.run(f"import ctypes; one = ctypes.CDLL({str(library)!r}); x = 1")
+    library.unlink()
+    library.write_bytes(kept.read_bytes() + b"2")
+    if not is_kept:
+        kept.unlink()
+    imaged.command("create", NOTEBOOK, "--stop")
+    shutil.rmtree(folder)
+    imaged.command("restore", NOTEBOOK)
+    assert imaged.run("print(x, one.one())") == "1 1\n"
+    assert not os.listdir(folder.parent)
+
+
+def test_no_second_kernel_uses_the_semaphores_of_the_first(imaged: Imaged) -> None:
+    """As joblib's processes do: it is refused; the words tell how an image can be made that comes
+    back beside the kernel."""
+    imaged.run(
+        "from joblib import Parallel, delayed\n"
+        "def work(): return Parallel(2)(delayed(abs)(each) for each in (-1, -2))\n"
+        "work()"
+    )
+    imaged.command("create", NOTEBOOK)
+    told = imaged.command("restore", NOTEBOOK, "--beside", status=7)["error"]
+    assert "share the semaphores" in told["message"]
+    assert imaged.run("print(work())") == "[1, 2]\n"
+    imaged.run(told["hint"].split("`")[1].replace("joblib", "import joblib; joblib", 1))
+    imaged.command("create", NOTEBOOK)
+    second = Path(imaged.command("restore", NOTEBOOK, "--beside")["connection"])
+    assert run_in(second, "print(work())") == imaged.run("print(work())") == "[1, 2]\n"
 
 
 def test_an_image_of_an_earlier_kernel_is_the_notebooks_too(imaged: Imaged) -> None:

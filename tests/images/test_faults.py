@@ -13,25 +13,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.kernels.hosting.rooms import ask_keeper
-from tests.support.criu import require_criu
 from tests.support.imaged import NOTEBOOK, Imaged
 from tests.support.kernels import Home, eventually
 
 pytestmark = pytest.mark.images
-_CRIU = "JUPYTER_REWIND_KERNELS_CRIU"
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> Callable[[str], dict[str, str]]:
-    """The setting that makes this script the program criu; `$CRIU` in it is the real one."""
-
-    def write(script: str) -> dict[str, str]:
-        path = tmp_path / "criu"
-        path.write_text(f"#!/bin/sh\nCRIU={require_criu().path}\n{script}\n")
-        path.chmod(0o755)
-        return {_CRIU: str(path)}
-
-    return write
 
 
 @contextmanager

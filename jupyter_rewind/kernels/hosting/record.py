@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
 from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG, remove, sweep
+from jupyter_rewind.kernels.hosting.links import drop_noted
 from jupyter_rewind.kernels.hosting.process import FOLDER, ProcessMark
 from jupyter_rewind.kernels.templates.warden import SOCKET as WARDEN
 from jupyter_rewind.model.encoding import to_json
@@ -118,6 +119,7 @@ class Place:
     def clear(self) -> None:
         """Nothing is left of it."""
         self.sweep()
+        drop_noted(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
 

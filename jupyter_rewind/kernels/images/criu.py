@@ -42,6 +42,11 @@ _WORDS = (
         "a deleted file that it still has open is larger than kernels.ghost_limit_mb allows",
     ),
     ("userfaultfd", "it tracks pages through userfaultfd"),
+    (
+        "Can't link remap to .*: File exists",
+        "files link_remap.*, in /dev/shm or beside a library of it that was replaced, are in the"
+        " way: a CRIU that was cut short has left them, and they can be removed while none runs",
+    ),
     (r"nvidia|amdgpu|\(chr (195|226):", "it uses a graphics card"),
     (r"of that type \[\d+\] \(chr |handle_device_vma|non-regular mapping", _DEVICE),
     ("tty", "it has a terminal open"),

@@ -22,10 +22,8 @@ from jupyter_rewind.kernels.images import criu as programs
 from jupyter_rewind.kernels.images import inmemory, linked
 from jupyter_rewind.kernels.images.openfiles import (
     LIST,
-    REMAPPED,
     check_files,
     describe_written,
-    read_deleted,
     read_files,
     with_sizes,
 )
@@ -163,8 +161,7 @@ def dump(criu: programs.Criu, place: Place, folder: Path) -> dict[str, Json]:
     words: dict[str, Json] = {
         "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
     }  # fmt: skip
-    linked.drop_left(place)
-    with going_on_after_failure(place):
+    with linked.alone(place), going_on_after_failure(place):
         answer = _dump(place, folder, words)
         if "error" in answer:
             raise programs.dump_failure(answer, folder)
@@ -188,9 +185,7 @@ def fit(folder: Path, written: Mapping[str, Json] | None = None) -> tuple[str, .
     as it was, with what `dump` said of those that are `written`."""
     path = folder / LIST
     listed = path.read_bytes()
-    remapped = folder / REMAPPED
-    deleted = read_deleted(remapped.read_bytes()) if remapped.exists() else frozenset()
-    found = check_files(read_files(listed), deleted | linked.taken_in(folder), written)
+    found = check_files(read_files(listed), linked.taken_in(folder), written)
     if found.sizes:
         Files().replace_file(path, with_sizes(listed, found.sizes))
     return found.problems
@@ -209,10 +204,9 @@ def bring_back(
     folder: Path,
     *,
     had_pulse: bool = True,
-    is_second: bool = False,
 ) -> None:
     """The process in `folder` is the kernel, and its heart beats, or, where it `had_pulse` not when
-    its image was made, it goes on for a moment at least. It may be the second one of an image.
+    its image was made, it goes on for a moment at least.
     Raises RestoreRefused, Unavailable; there is no kernel in the room then."""
     pidfile = folder / "pid"
     pidfile.unlink(missing_ok=True)
@@ -222,7 +216,7 @@ def bring_back(
         "seconds": _SECONDS,
     }
     try:
-        answer = _restore(place, folder, words, is_second=is_second)
+        answer = _restore(place, folder, words)
     except KeyboardInterrupt:
         # CRIU reads the folder until the keeper answers again.
         ask_keeper(place.folder, "status", {}, seconds=_SECONDS)
@@ -251,12 +245,10 @@ def _goes_on(place: Place) -> bool:
     return False
 
 
-def _restore(
-    place: Place, folder: Path, words: dict[str, Json], *, is_second: bool
-) -> dict[str, Json]:
+def _restore(place: Place, folder: Path, words: dict[str, Json]) -> dict[str, Json]:
     """What the keeper answers in the end: some failures pass by themselves."""
     for _ in range(_TRIES):
-        linked.put_out(folder, is_second=is_second)
+        linked.put_out(folder)
         answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
         said = read_text_or_empty(folder / "restore.log") if "error" in answer else ""
         if "has bad size" in said:

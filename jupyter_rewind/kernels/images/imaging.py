@@ -18,8 +18,8 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RestoreRefused, RewindError
 from jupyter_rewind.kernels.host import leave_notice
 from jupyter_rewind.kernels.hosting.record import Hosted, Place
+from jupyter_rewind.kernels.images import beside, firstlife, freezer, linked, needs, relocation
 from jupyter_rewind.kernels.images import criu as programs
-from jupyter_rewind.kernels.images import firstlife, freezer, needs, relocation
 from jupyter_rewind.kernels.images.asleep import end_runs
 from jupyter_rewind.kernels.images.historybook import merge_book, write_book
 from jupyter_rewind.kernels.images.lightening import lighten
@@ -216,7 +216,7 @@ class ProcessImages(Listing):
         def ports(folder: Path) -> dict[int, int]:
             if not is_second:
                 return relocation.instead_of_taken(folder)
-            relocation.require_alone(folder, place.folder)
+            beside.require_alone(folder, place.folder)
             return relocation.other_ports(folder, known)
 
         with (
@@ -230,10 +230,7 @@ class ProcessImages(Listing):
             if moved and not is_second:
                 told = to_json(relocation.with_ports(connection, moved))
                 Files().replace_file(file, told, 0o600)
-            freezer.bring_back(
-                criu, place, hosted, target,
-                had_pulse=self._had_pulse(image), is_second=is_second,
-            )  # fmt: skip
+            freezer.bring_back(criu, place, hosted, target, had_pulse=self._had_pulse(image))
         begin_history_session(file, moved)
         return hosted
 
@@ -297,7 +294,7 @@ class ProcessImages(Listing):
         files = (folder / LIST).read_bytes()
         if self._settings.kernels_image_history:
             write_book(folder, files, since)
-        unnamed = needs.describe_unnamed(files)
+        unnamed = needs.describe_unnamed(files, linked.taken_in(folder))
         with repository.transaction() as tx:
             stored = store_folder(repository, tx, folder, before.roots if before else ())
             told = ProcessImage(
@@ -353,7 +350,7 @@ class ProcessImages(Listing):
             raise RestoreRefused(
                 f"The process image {image.id} does not fit any more:"
                 f" {'; '.join(problems[:3])}{more}.",
-                hint="The running kernel was not touched.",
+                hint="Nothing was changed.",
             )
         return moved
 

@@ -11,55 +11,65 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import RewindError, Unavailable
-from jupyter_rewind.kernels.hosting.keeper import MEMORY
+from jupyter_rewind.kernels.hosting import links
+from jupyter_rewind.kernels.hosting.keeper import MEMORY, TURN
+from jupyter_rewind.kernels.hosting.record import Place, places
 from jupyter_rewind.kernels.images.messages import entries, numbers
-from jupyter_rewind.kernels.images.openfiles import LIST, REMAPPED, read_files
+from jupyter_rewind.kernels.images.openfiles import LIST, REMAPPED, read_deleted, read_files
 from jupyter_rewind.kernels.images.relocation import Moves, move
 from jupyter_rewind.model.encoding import parse_json, to_json
-from jupyter_rewind.store.durable import Files, read_text_or_empty, translate
+from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.locks import FileLock
 
 if TYPE_CHECKING:
-    from jupyter_rewind.kernels.hosting.record import Place
     from jupyter_rewind.model.entry import Json
 
 FORMAT = 1
 BOOK, _PART = "linked-files.json", "linked-{}.bin"
 """Beside CRIU's files in an image; CRIU does not read them."""
-_PREFIX, _SEMAPHORE, _DELETED = "link_remap.", "sem.", " (deleted)"
+_SEMAPHORE = "sem."
+_WAIT_SECONDS = 120.0
 _ORIGINAL, _LINK, _KIND, _LINKED = 1, 2, 3, 0
 
 
 def take_in(folder: Path, most_bytes: int) -> None:
     """What the linked files hold is in the image in `folder`, and the names that CRIU gave them are
     gone. Raises Unavailable where one is larger than that, Integrity, Storage."""
-    links = _links(folder)
+    given = _links(folder)
     try:
         told: list[Json] = [
             _keep(folder, number, original, name, most_bytes)
-            for number, (original, name) in enumerate(links.items())
+            for number, (original, name) in enumerate(given.items())
         ]
         if told:
             Files().replace_file(folder / BOOK, to_json({"format": FORMAT, "files": told}), 0o600)
     finally:
-        for name in links.values():
+        for name in given.values():
             Files().remove(Path(name))
 
 
 def taken_in(folder: Path) -> frozenset[int]:
-    """The numbers of the files whose content is in the image, whatever has their names by now."""
-    return frozenset(int(each["number"]) for _, each in _told(folder))
+    """The numbers of the files whose content is in the image, whatever has their names by now:
+    here, and those that CRIU takes in, which nobody could open any more. Raises Integrity."""
+    remapped = folder / REMAPPED
+    deleted = read_deleted(remapped.read_bytes()) if remapped.exists() else frozenset()
+    return deleted.union(int(each["number"]) for _, each in _told(folder))
 
 
-def put_out(folder: Path, *, is_second: bool) -> None:
+def has_semaphores(folder: Path) -> bool:
+    """Whether programs that the process starts look for such files by their names."""
+    return any(told["names"] for _, told in _told(folder))
+
+
+def put_out(folder: Path) -> None:
     """The files are there for CRIU, as the image in `folder` has them; semaphores also under the
-    names by which programs that the process starts look for them: those of a process that lives
-    are its own, where this `is_second` to it. Raises Integrity, Storage."""
+    names by which programs that the process starts look for them. Raises Integrity, Storage."""
     names: dict[str, str] = {}
     for number, (link, told) in enumerate(_told(folder)):
         Files().remove(link)
@@ -71,9 +81,8 @@ def put_out(folder: Path, *, is_second: bool) -> None:
             Files().close(descriptor)
         names[told["name"]] = str(link)
         for name in told["names"]:
-            if not (is_second and os.path.lexists(name)):
-                with suppress(OSError, RewindError):
-                    _name(link, Path(name))
+            with suppress(OSError, RewindError):
+                _name(link, Path(name))
     move(folder, Moves(names=names))
 
 
@@ -84,16 +93,38 @@ def take_away(folder: Path) -> None:
             Files().remove(link)
 
 
-def drop_left(place: Place) -> None:
-    """Names that a CRIU which was killed gave to files of this very kernel are gone. Raises
+@contextmanager
+def alone(place: Place) -> Iterator[None]:
+    """No other kernel gets names for CRIU in the block where this one may, and none of images that
+    failed are in its way; where the block fails, none of this one's are left. Raises Unavailable,
     Integrity, Newer, Storage."""
     hosted = place.read()
-    gone = {file for pid in _below(hosted.process.pid) for file in _gone(pid)} if hosted else set()
-    for folder in {folder for folder, _ in gone}:
-        for path in [Path(folder, name) for name in _listed(folder) if name.startswith(_PREFIX)]:
-            with suppress(OSError):
-                if (folder, os.lstat(path).st_ino) in gone:
-                    Files().remove(path)
+    pid = hosted.process.pid if hosted is not None else 0
+    files = links.unnamed(pid) | links.noted(place.folder)
+    with links.locked(files, _WAIT_SECONDS) as held:
+        for other in places(place.folder.parent.parent):
+            if other.kernel != place.kernel and links.noted(other.folder):
+                _drop_of_nobody(other, held)
+        links.drop(files, held)
+        links.note(place.folder, files)
+        try:
+            yield
+        except BaseException:
+            # What was written down stays: CRIU may not have ended yet, for it is the keeper's.
+            links.drop(files | links.unnamed(pid), held)
+            raise
+        links.forget(place.folder)
+
+
+def _drop_of_nobody(place: Place, held: Collection[str]) -> None:
+    """What somebody has left who is not there any more; whoever is there takes care of his own."""
+    turn = FileLock(place.folder / TURN)
+    with suppress(RewindError):
+        if turn.try_acquire(exclusive=True):
+            try:
+                links.drop(links.noted(place.folder), held)
+            finally:
+                turn.release()
 
 
 def _keep(folder: Path, number: int, original: int, name: str, most_bytes: int) -> Json:
@@ -133,7 +164,9 @@ def _told(folder: Path) -> Iterator[tuple[Path, Any]]:
     path = folder / BOOK
     if path.exists():
         for number, each in enumerate(parse_json(path.read_bytes())["files"]):
-            yield Path(each["name"]).with_name(f".rewind-{folder.name}.{number}"), each
+            # As CRIU does where a package is gone with its folder: in the next one above it.
+            beside = links.standing(os.path.dirname(each["name"]))
+            yield Path(beside, f".rewind-{folder.name}.{number}"), each
 
 
 def _name(link: Path, name: Path) -> None:
@@ -156,27 +189,3 @@ def _listed(folder: str) -> list[str]:
     with suppress(OSError):
         return os.listdir(folder)
     return []
-
-
-def _below(pid: int) -> list[int]:
-    """The process, those that it has started, and those that they have."""
-    found = [pid]
-    for each in found:
-        for children in Path("/proc", str(each), "task").glob("*/children"):
-            found += map(int, read_text_or_empty(children).split())
-    return found
-
-
-def _gone(pid: int) -> Iterator[tuple[str, int]]:
-    """The folders and numbers of the files that the process has mapped or open, and whose names
-    are gone."""
-    process = Path("/proc", str(pid))
-    with suppress(RewindError, OSError):
-        for line in read_text_or_empty(process / "maps").splitlines():
-            fields = line.split(None, 5)
-            if len(fields) == 6 and fields[5].endswith(_DELETED):
-                yield os.path.dirname(fields[5]), int(fields[4])
-        for each in (process / "fd").iterdir():
-            name = os.readlink(each)
-            if name.endswith(_DELETED):
-                yield os.path.dirname(name), os.stat(each).st_ino

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from jupyter_rewind.kernels.images.firstlife import is_of_first_life
@@ -18,9 +18,9 @@ _NOT_FILES = ("/proc/", "/dev/", "/sys/")
 _SHOWN = 4
 
 
-def describe(files: bytes, store: Path) -> dict[str, Json]:
+def describe(files: bytes, store: Path, within: Collection[int] = ()) -> dict[str, Json]:
     """What this machine has of what the image with these `files` needs; what Rewind had open in
-    `store` is left behind in any case."""
+    `store` is left behind in any case, and those with the numbers `within` are in it."""
     return {
         "machine": platform.machine(),
         "system": platform.release(),
@@ -29,6 +29,7 @@ def describe(files: bytes, store: Path) -> dict[str, Json]:
             file.name: digest(file.name)
             for file in read_files(files)
             if _is_needed(file)
+            and file.number not in within
             and not is_of_first_life(file, store)
             and os.path.getsize(file.name) == file.size
         },
@@ -48,13 +49,17 @@ def differences(told: Mapping[str, Json]) -> tuple[str, ...]:
     return (*found, *replaced(told.get("files")))
 
 
-def describe_unnamed(files: bytes) -> dict[str, Json]:
+def describe_unnamed(files: bytes, within: Collection[int] = ()) -> dict[str, Json]:
     """What is in the libraries among these `files` whose linker gave them no name: without that,
-    CRIU takes another one of their size for the same."""
+    CRIU takes another one of their size for the same. Those with the numbers `within` are in the
+    image themselves, and whatever has their names now is another one."""
     return {
         file.name: digest(file.name)
         for file in read_files(files)
-        if _is_needed(file) and not file.build_id and build_id(file.name) == b""
+        if _is_needed(file)
+        and file.number not in within
+        and not file.build_id
+        and build_id(file.name) == b""
     }
 
 

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Integrity, Newer
-from jupyter_rewind.kernels.images import needs
+from jupyter_rewind.kernels.images import linked, needs
 from jupyter_rewind.kernels.images.openfiles import LIST
 from jupyter_rewind.kernels.images.records import IMAGE, decode_image, image_keys
 from jupyter_rewind.kernels.images.storing import load_folder, store_folder
@@ -62,9 +62,11 @@ def export_image(repository: Repository, image: ProcessImage, target: Path) -> i
     with _scratch(target.parent) as folder:
         load_folder(repository, entry.roots, folder)
         files = sorted(folder.iterdir())
+        listed = (folder / LIST).read_bytes()
+        wanted = needs.describe(listed, store, linked.taken_in(folder))
         head: dict[str, Json] = {
             "format": FORMAT,
-            "image": {**entry.body, "needs": needs.describe((folder / LIST).read_bytes(), store)},
+            "image": {**entry.body, "needs": wanted},
             "parts": {path.name: _digest(path) for path in files},
         }
         temporary = folder / ".rewind-parcel"

@@ -23,7 +23,7 @@ from jupyter_rewind.kernels.images.messages import (
     pack_entries,
     pack_fields,
 )
-from jupyter_rewind.kernels.images.openfiles import LIST, OpenFile, is_database, read_files
+from jupyter_rewind.kernels.images.openfiles import LIST
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files
 
@@ -31,7 +31,6 @@ PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 _REGULAR, _INTERNET = 3, 4
 _PROTOCOL, _STATE, _NAME, _SOURCE, _TARGET = 5, 6, 6, 7, 8
 _LISTENS = 10
-_NOT_FILES = ("/proc/", "/dev/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,31 +132,6 @@ def _free_ports(count: int) -> list[int]:
         for each in found:
             each.bind(("", 0))
         return [int(each.getsockname()[1]) for each in found]
-
-
-def require_alone(folder: Path, own: Path) -> None:
-    """Raises RestoreRefused where the process would write into a file that another one of it, which
-    lives, writes as well. What lies in the folder `own` is its own."""
-    files = read_files((folder / LIST).read_bytes())
-    shared = sorted(
-        {each.name for each in files if _is_shared(each) and own not in Path(each.name).parents}
-    )
-    if shared:
-        raise RestoreRefused(
-            f"Two kernels would write into {', '.join(shared[:3])}.",
-            hint="Close it in the kernel and make another image, or let the image come back into"
-            " the kernel itself. Nothing was changed.",
-        )
-
-
-def _is_shared(file: OpenFile) -> bool:
-    return (
-        file.is_written
-        and not file.is_appended
-        and not file.name.startswith(_NOT_FILES)
-        and os.path.isfile(file.name)
-        and not is_database(file.name)
-    )
 
 
 def _moved_entry(each: Field, moves: Moves) -> Field:
