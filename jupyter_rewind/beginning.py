@@ -20,7 +20,7 @@ from pathlib import Path
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import StoreId
-from jupyter_rewind.replication import IN_THE_CLEAR, PullReport, Replication
+from jupyter_rewind.replication import PullReport, Replication
 from jupyter_rewind.settings import Rewind
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import only_key
@@ -119,8 +119,8 @@ class Beginning:
     def _tell_clear(self) -> None:
         """Not without a word is a store in the clear that was to be encrypted."""
         with suppress(RewindError):
-            if self._replicas.lacks_encryption:
-                log.warning("%s", IN_THE_CLEAR)
+            if missed := self._replicas.missed_encryption:
+                log.warning("%s", missed)
 
     def found(self) -> str | None:
         """The first replica that is there, whose store is this machine's from now on, still empty;

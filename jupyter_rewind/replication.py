@@ -58,16 +58,15 @@ from jupyter_rewind.store.verify import count_absent
 from jupyter_rewind.workspace import Workspace
 
 __all__ = [
-    "IN_THE_CLEAR", "Account", "Added", "CheckReport", "CollectedReport", "Fault", "Forwarder",
-    "PullReport", "PushReport", "Replication", "Rotated", "Standing", "State", "mending_command",
+    "Account", "Added", "CheckReport", "CollectedReport", "Fault", "Forwarder", "PullReport",
+    "PushReport", "Replication", "Rotated", "Standing", "State", "mending_command",
 ]  # fmt: skip
 
 KEY = "replica.url"
-IN_THE_CLEAR = (
+_IN_THE_CLEAR = (
     "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
     " rotate --encrypt --yes` encrypts it, and it needs a new replica then."
 )
-"""What is said where a store came from its replica against the setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,8 @@ class Added:
     exists: bool
     key: Path | None
     encrypted: bool
+    missed_encryption: str = ""
+    """What is said where its store is this machine's now, in the clear against the settings."""
 
 
 class Replication:
@@ -128,7 +129,8 @@ class Replication:
 
     def add(self, text: str, *, encrypt: bool = False) -> Added:
         """The user's settings name one replica more, which this store may use; with `encrypt`, or
-        where it is encrypted already, nothing ever goes there in the clear.
+        where it is encrypted already, nothing ever goes there in the clear. Where nothing was kept
+        here yet, and the key is here, its store is the one from now on, and waits for a pull.
 
         Raises InvalidInput, Conflict (another store's, or named already), Unavailable (cannot be
         reached, or a server that cannot hold one), Denied.
@@ -163,7 +165,12 @@ class Replication:
             address = parse_address(with_encryption(address.url))
         file = set_value(KEY, " ".join([*known, address.url]))
         note_mount(self._store, address.url, objects, Files())
-        return Added(address.url, file, exists, key, address.encrypt)
+        missed = ""
+        with suppress(RewindError):
+            # Else what is saved before the first pull would make another store of this one.
+            if exists and self._found(objects, address.url):
+                missed = self.missed_encryption
+        return Added(address.url, file, exists, key, address.encrypt, missed)
 
     def _require_elsewhere(self, address: Address) -> None:
         """Raises InvalidInput for a folder in the store itself, which is lost with it."""
@@ -336,13 +343,13 @@ class Replication:
         encryption.require_library()
 
     @property
-    def lacks_encryption(self) -> bool:
-        """Whether the store is in the clear, as its replica is, and the settings ask for another
-        one."""
+    def missed_encryption(self) -> str:
+        """What is said where the store came from its replica in the clear, against the settings;
+        empty where it did not."""
         if not self._settings.store_encrypt:
-            return False
+            return ""
         with self._workspace() as workspace:
-            return not workspace.repository.layout.is_encrypted
+            return "" if workspace.repository.layout.is_encrypted else _IN_THE_CLEAR
 
     def set_aside(self) -> list[Path]:
         """The store's folders of what a change of the key leaves as it is, where they hold any."""

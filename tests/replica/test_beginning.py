@@ -183,6 +183,28 @@ def test_until_then_it_is_told_how_it_gives_way(tmp_path: Path, mount: Path, fir
         assert mending_command(told.value, url) == f"jupyter rewind replica pull {url}"
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_it_gives_way_when_the_replica_is_added(
+    begun: bool, tmp_path: Path, mount: Path, first: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server that runs saves before anybody has pulled goes to the replica's store, as where
+    there was none yet."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    second = settings_of(tmp_path / "second", mount)
+    second.store_encrypt = True
+    opening = Opening(alone(second))
+    if begun:
+        opening.workspace()
+    shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
+    replicas = Replication(second)
+    [url] = replicas.urls
+    assert "store.encrypt is on" in replicas.add(url).missed_encryption
+    save(opening.workspace(), tmp_path / "b.ipynb", "y = 1")
+    opening.close()
+    assert replicas.pull(url)[0].entries
+    assert replicas.push(url).entries
+
+
 @pytest.mark.parametrize("asks", ["server", "kernel", "unused"])
 def test_a_store_in_the_clear_is_told_where_it_was_to_be_encrypted(
     asks: str,

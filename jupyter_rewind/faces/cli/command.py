@@ -147,7 +147,7 @@ class Face:
 
     def _adopt(self) -> None:
         from jupyter_rewind.beginning import Beginning
-        from jupyter_rewind.replication import IN_THE_CLEAR, Replication
+        from jupyter_rewind.replication import Replication
 
         beginning = Beginning(self.settings)
         if not beginning.is_due:
@@ -170,8 +170,8 @@ class Face:
             self.screen.remark(
                 f"What only {url} holds is not here yet: {why.message} {wording.PULL_AGAIN}"
             )
-        if Replication(self.settings).lacks_encryption:
-            self.screen.remark(IN_THE_CLEAR)
+        if missed := Replication(self.settings).missed_encryption:
+            self.screen.remark(missed)
 
     def workspace_at(self, folder: Path | None) -> Workspace:
         """As `workspace`, of the store at `folder` where one is named."""

@@ -172,6 +172,8 @@ def _add(face: Face, replicas: Replication, url: str, encrypt: bool) -> Answer:
     parts: list[Part] = [told, Remark(state)]
     if added.encrypted:
         parts.append(Remark("It is encrypted: without the key nobody can ever read it again."))
+    if added.missed_encryption:
+        parts.append(Remark(added.missed_encryption))
     if added.key is not None:
         words = f"Keep a copy of {added.key} in another place: nobody can use a replica without it."
         parts.append(Remark(f"{words} `jupyter rewind key export FILE` makes one."))
@@ -251,10 +253,8 @@ def _pull(
     if isinstance(brought, RewindError):
         raise brought
     report, made = brought
-    if made and replicas.lacks_encryption:
-        from jupyter_rewind.replication import IN_THE_CLEAR
-
-        face.screen.remark(IN_THE_CLEAR)
+    if made and (missed := replicas.missed_encryption):
+        face.screen.remark(missed)
     filled = 0 if lazy else _fill(face, replicas, url)
     # Not of this pull alone: what an earlier one left there is not here either.
     absent = replicas.count_absent() if lazy else 0
