@@ -60,16 +60,20 @@ def test_a_second_image_costs_what_changed(imaged: Imaged) -> None:
 
 
 def test_a_kernel_sleeps_and_wakes(imaged: Imaged) -> None:
-    """Asleep it has no process; its notebook still has it; awake all is there."""
+    """Asleep it has no process; its notebook still has it; awake all is there. The list of kernels
+    says which it is."""
     imaged.run(LIVING)
+    assert "running" in imaged.said("kernels")
     imaged.command("create", NOTEBOOK, "--stop")
     assert ask_keeper(imaged.place.folder, "status", {})["kernel"] == 0
     kernels = imaged.server.ask("GET", "api/kernels")
     assert [each["id"] for each in kernels] == [imaged.kernel]
     told = imaged.command("create", NOTEBOOK, status=4)
     assert "sleeps" in json.dumps(told)
+    assert "asleep" in imaged.said("kernels")
     assert imaged.command("restore", NOTEBOOK)["kept"] is None
     assert imaged.run("print(next(numbers))") == "1\n"
+    assert "asleep" not in imaged.said("kernels")
 
 
 def test_an_image_in_the_middle_of_a_cell_goes_on_there(imaged: Imaged) -> None:

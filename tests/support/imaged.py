@@ -96,7 +96,11 @@ class Imaged:
 
     def words(self, *words: str) -> str:
         """What `jupyter rewind image` says to a user."""
-        command = [sys.executable, "-m", "jupyter_rewind.faces.cli.app", "image", *words]
+        return self.said("image", *words)
+
+    def said(self, *words: str) -> str:
+        """What another command says to a user."""
+        command = [sys.executable, "-m", "jupyter_rewind.faces.cli.app", *words]
         return subprocess.run(
             command, env={**self._environment, "COLUMNS": "300"}, cwd=self.home.notebook.parent,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE * 2,

@@ -12,7 +12,7 @@ from jupyter_rewind.faces.cli.answers import Answer, Column, Remark, Table, Word
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jupyter_rewind.model.entry import Json
     from jupyter_rewind.model.snapshot import Snapshot
@@ -75,10 +75,11 @@ def kernels(face: Face) -> Answer:
 
     with face.workspace() as workspace:
         found = open_revival(workspace).runs()
+        asleep = _asleep(face, workspace, found)
     length = wording.SHORT_ID if face.screen.terminal else None
     rows = [
         (
-            each.run.id[:length], each.run.kernel[:length], _state(each),
+            each.run.id[:length], each.run.kernel[:length], _state(each, asleep),
             wording.local_time(each.run.started_ns), str(each.executions), each.run.python,
             each.run.path,
         )
@@ -246,9 +247,22 @@ def _tell_moved(answer: Mapping[str, Json]) -> list[Remark]:
     return [Remark(line) for line in words if not line.startswith("`%rewind undo`")]
 
 
-def _state(state: RunState) -> str:
+def _asleep(face: Face, workspace: Workspace, runs: Sequence[RunState]) -> frozenset[str]:
+    """The runs whose kernels sleep in an image: of each, the last one."""
+    from jupyter_rewind.faces.cli.images import open_images
+    from jupyter_rewind.kernels.images.asleep import ASLEEP
+
+    last = {each.run.kernel: each.run for each in reversed(runs)}
+    ended = [run for run in last.values() if run.how == ASLEEP]
+    kernels = open_images(face, workspace).asleep() if ended else frozenset()
+    return frozenset(run.id for run in ended if run.kernel in kernels)
+
+
+def _state(state: RunState, asleep: frozenset[str]) -> str:
     if state.alive:
         return "running"
+    if state.run.id in asleep:
+        return "asleep"
     return "cut short" if state.was_cut_short else "ended"
 
 

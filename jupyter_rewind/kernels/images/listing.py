@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, NotFound, RewindError
+from jupyter_rewind.errors import Conflict, NotFound, RewindError, Unavailable
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
+from jupyter_rewind.kernels.images.freezer import is_awake
 from jupyter_rewind.kernels.images.records import IMAGE, IMAGE_MARK, decode_image, images_at
 from jupyter_rewind.model.execution import kernel_key
 from jupyter_rewind.model.image import IMPORTED, ProcessImage
@@ -100,6 +102,15 @@ class Listing:
             if hosted is not None and hosted.has_room and hosted.is_alive:
                 found.append(hosted)
         return found
+
+    def asleep(self) -> frozenset[str]:
+        """The ids of the kernels that sleep in an image now, as far as their keepers answer."""
+        found = set()
+        for hosted in self.kernels():
+            with suppress(Unavailable):
+                if not is_awake(self._place(hosted)):
+                    found.add(hosted.kernel)
+        return frozenset(found)
 
     def unreadable(self) -> Iterator[tuple[str, RewindError]]:
         """The ids of kernels whose records do not read, and why: such a kernel may live, or sleep

@@ -71,7 +71,7 @@ def pack_entries(head: bytes, messages: Iterable[bytes]) -> bytes:
 def damaged() -> Integrity:
     return Integrity(
         "A list in this process image does not read.",
-        hint="The running kernel is untouched. `jupyter rewind image list` shows other images.",
+        hint="Nothing was changed. `jupyter rewind image list` shows other images.",
     )
 
 
