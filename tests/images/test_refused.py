@@ -93,6 +93,13 @@ def test_a_library_that_was_replaced_is_seen_before_the_kernel_is_touched(
     build(1)
     imaged.command("restore", NOTEBOOK)
     assert imaged.run("print(x, one())") == "1 1\n"
+    imaged.command("create", NOTEBOOK, "--stop")
+    build(2)
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=7))
+    assert "another version" in told and "Nothing was changed" in told and "running" not in told
+    build(1)
+    imaged.command("restore", NOTEBOOK)
+    assert imaged.run("print(x, one())") == "1 1\n"
 
 
 def test_a_kernel_goes_on_where_criu_cannot_take_it(imaged: Imaged, tmp_path: Path) -> None:

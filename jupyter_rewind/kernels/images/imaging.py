@@ -347,10 +347,11 @@ class ProcessImages(Listing):
         problems = tuple(dict.fromkeys((*elsewhere, *others, *changed)))
         if problems:
             more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+            safe = "The running kernel was not touched."
             raise RestoreRefused(
                 f"The process image {image.id} does not fit any more:"
                 f" {'; '.join(problems[:3])}{more}.",
-                hint="Nothing was changed.",
+                hint=safe if freezer.is_awake(place) else "Nothing was changed.",
             )
         return moved
 
