@@ -253,9 +253,9 @@ def _asleep(face: Face, workspace: Workspace, runs: Sequence[RunState]) -> froze
     from jupyter_rewind.kernels.images.asleep import ASLEEP
 
     last = {each.run.kernel: each.run for each in reversed(runs)}
-    ended = [run for run in last.values() if run.how == ASLEEP]
-    kernels = open_images(face, workspace).asleep() if ended else frozenset()
-    return frozenset(run.id for run in ended if run.kernel in kernels)
+    ended = {kernel: run.id for kernel, run in last.items() if run.how == ASLEEP}
+    kernels = open_images(face, workspace).asleep(ended) if ended else ()
+    return frozenset(ended[each] for each in kernels)
 
 
 def _state(state: RunState, asleep: frozenset[str]) -> str:

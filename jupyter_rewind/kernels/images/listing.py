@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -103,10 +103,10 @@ class Listing:
                 found.append(hosted)
         return found
 
-    def asleep(self) -> frozenset[str]:
-        """The ids of the kernels that sleep in an image now, as far as their keepers answer."""
+    def asleep(self, among: Collection[str]) -> frozenset[str]:
+        """The ids of these kernels that sleep in an image now, as far as their keepers answer."""
         found = set()
-        for hosted in self.kernels():
+        for hosted in [each for each in self.kernels() if each.kernel in among]:
             with suppress(Unavailable):
                 if not is_awake(self._place(hosted)):
                     found.add(hosted.kernel)
