@@ -246,7 +246,8 @@ def _described(store: ContentSource, snapshot: Snapshot) -> Described:
     for record in records:
         for one in reports_of([record], losses, of_modules=False):
             found[one.name] = (record.node, one)
-    hubs = {key[len(HUB) :]: record.node for record in records for key in record.keys}
+    keys = ((key, record.node) for record in records for key in record.keys)
+    hubs = {key[len(HUB) :]: node for key, node in keys if key.startswith(HUB)}
     for one in small_reports(small, losses):
         value = small[VARIABLE + one.name]
         said = repr(value) if value != value else value

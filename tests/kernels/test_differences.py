@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
+from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.kernels.comparison import compare
+from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.restore import read_records
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Snapshot
@@ -107,3 +110,25 @@ def test_what_was_only_shown_is_no_change(cells: Cells, make: str) -> None:
         "a",
         "b",
     }
+
+
+def test_a_module_is_no_change_where_only_the_surroundings_are(tmp_path: Path) -> None:
+    """A random number was drawn, and an environment variable set: what I imported is what it was,
+    and my function is told only once I change it."""
+    cells = Cells(tmp_path, environment=Environment())
+    states = [
+        cells.run(source)
+        for source in (
+            "import os, random\nfrom collections import OrderedDict\ndef f(): return 1",
+            "random.random(); x = 1",
+            "os.environ['REWIND_TEST_DRAWN'] = 'yes'",
+            "def f(): return 2",
+        )
+    ]
+    os.environ.pop("REWIND_TEST_DRAWN")
+    first, drawn, set_, changed = states
+    assert len({one.state for one in states}) == 4
+    assert told(cells, first, drawn) == {"x"}
+    assert told(cells, drawn, set_) == set()
+    assert told(cells, set_, changed) == {"f"}
+    cells.close()
