@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from jupyter_rewind.model.shell import quoted
-from jupyter_rewind.recovery.attribution import Attributed, LeftOut, Split
+from jupyter_rewind.recovery.attributed import Attributed, LeftOut, Split
 from jupyter_rewind.recovery.broken.damage import NO_CELL
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.counts import Seeming

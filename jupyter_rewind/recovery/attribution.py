@@ -7,12 +7,13 @@ was found. What belongs brings others: a session of only new cells resembles the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from jupyter_rewind.recovery.counts import Counts, Seeming, lines_of
+from jupyter_rewind.recovery.attributed import Attributed, Doubt, LeftOut, Split
+from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming, lines_of
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
 from jupyter_rewind.recovery.hearing import Hearing, Names, names_of, normal
 from jupyter_rewind.recovery.homes import Away, Home, Words
@@ -29,75 +30,12 @@ from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
 from jupyter_rewind.recovery.sharing import Sharing
 from jupyter_rewind.recovery.together import MOST, Begun, Fits, all_together, settle
+from jupyter_rewind.recovery.walking import is_recovered_of
 
 SURE, SUREST = 0.95, 0.99
-OPEN = 0.45
-"""No cell is likely to be the notebook's that may as well be another one's."""
 ROUNDS = 4
 MOST_NOTEBOOKS = 100
 """So many others are asked which runs are theirs, where nothing is left of a notebook."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attributed:
-    """A run of the notebook: how sure that is, and why.
-
-    `odds` are below 1 where it may as well be another one's run: `rivals` are those that it is as
-    much like. `by_likeness` is whether nothing but likeness speaks for it.
-    """
-
-    run: FoundRun
-    share: float
-    certain: bool
-    words: str
-    odds: float = 1.0
-    by_likeness: bool = False
-    rivals: tuple[str, ...] = ()
-    covers: float = 0.0
-
-    @property
-    def likely(self) -> float:
-        """How likely it is the notebook's at most: what ran all of it may have run much besides."""
-        is_open = self.by_likeness and not self.certain
-        return min(self.odds, max(self.share, self.covers) if is_open else 1.0)
-
-    @property
-    def surest(self) -> float:
-        """No cell that it alone has is surer."""
-        return self.likely if self.odds == 1 else min(self.likely, OPEN)
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A run that is like the notebook, and more like another one (`notebook`)."""
-
-    run: FoundRun
-    notebook: str
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A run of which something speaks, and does not say whose it is; `words` tell why.
-
-    `instead`: where it is the notebook's, another one that was taken is not.
-    """
-
-    run: FoundRun
-    words: str
-    instead: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The runs of a notebook, oldest first; those that would be but for a better fit; the newest
-    that may be; those that are open; how many are nobody's; and what others ran in its own."""
-
-    own: list[Attributed]
-    left_out: list[LeftOut]
-    seeming: Seeming | None
-    doubts: tuple[Doubt, ...] = ()
-    unclaimed: int = 0
-    shared: tuple[LeftOut, ...] = ()
 
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
@@ -199,6 +137,16 @@ class Attribution:
         return Split(chosen, search.left_out, search.seeming(), tuple(doubts), left)
 
 
+_COUNTED = "its cells have the code and the counts of this session"
+
+
+def _went_on_at(run: FoundRun, time_ns: int | None) -> bool:
+    """Whether the run had begun at that time, and is not known to have ended."""
+    if time_ns is None or run.started_ns is None:
+        return False
+    return run.started_ns <= time_ns and (run.ended_ns is None or time_ns <= run.ended_ns)
+
+
 class _Search:
     """Which runs are of one notebook: what traces say of each first, then likeness."""
 
@@ -233,7 +181,17 @@ class _Search:
             elif heard.ours is None:
                 self.waiting.append(number)
             else:
-                self.away.add(number)
+                (self.results if self._is_of_result(number) else self.away).add(number)
+
+    def _is_of_result(self, number: int) -> bool:
+        """Whether the run's kernel was started for what was brought back for this notebook."""
+        run, began = self.all.runs[number], self.all.began.get(number)
+        kernel = None if began is None else began.kernel
+        named = run.notebook if run.certain else None if kernel is None else kernel.notebook
+        return named is not None and (
+            self.all.rivals.is_brought_back(normal(named))
+            or any(is_recovered_of(Path(named), Path(each)) for each in self.places)
+        )
 
     def give_way(self) -> None:
         """Leaves out what waits and fits another notebook clearly better."""
@@ -254,15 +212,52 @@ class _Search:
         has more of its code, it is that one's. Few cells may have been pasted from there: then
         code that is clearly more is enough.
         """
-        named = self.counts.named(self.all.lines, self.all.rivals.at_count, self.results)
+        rivals = self.all.rivals
+        others = {*self.waiting, *self.away}
+        theirs = {at for at in others if rivals.is_better_shown(at, self.places)}
+        named = self.counts.named(self.all.lines, rivals.at_count, self.results | theirs)
         for number, most in named.items():
             if number not in self.waiting:
                 continue
-            if not self.all.rivals.has_more(number, self.places, by_code=not most):
-                words = "its cells have the code and the counts of this session"
-                self.chosen[number] = Attributed(self.all.runs[number], SURE, True, words)
-                self._take_home(number)
+            if most or not rivals.has_more(number, self.places, by_code=True):
+                self._take(number, Attributed(self.all.runs[number], SURE, True, _COUNTED))
+        saved_in = None if self.chosen else self._saved_in(theirs)
+        if saved_in is not None:
+            words = f"{_COUNTED}, and it was saved while that went on"
+            self._take(saved_in, Attributed(self.all.runs[saved_in], SURE, False, words))
+        if self.chosen:
+            self._leave_whole_ones(theirs)
+
+    def _take(self, number: int, attributed: Attributed) -> None:
+        self.chosen[number] = attributed
+        self._take_home(number)
+        self.waiting.remove(number)
+
+    def _saved_in(self, theirs: Set[int]) -> int | None:
+        """The run in which alone, but for `theirs`, the cells of a document stand that was saved
+        while it went on; None for none."""
+        for document in self.own:
+            counts = Counts([document])
+            found = [
+                number
+                for number in {*self.waiting, *self.away} - theirs
+                for run in [self.all.runs[number]]
+                if _went_on_at(run, document.time_ns)
+                and counts.are_of(self.all.lines[number], MATCHES)
+            ]
+            if len(found) == 1 and found[0] in self.waiting:
+                return found[0]
+        return None
+
+    def _leave_whole_ones(self, theirs: Iterable[int]) -> None:
+        """Leaves out what another notebook shows, with clearly more of its code, where it is known
+        which run is the notebook's."""
+        for number in set(theirs).intersection(self.waiting):
+            other = self.all.rivals.shown_whole(number, self.places)
+            if other is not None:
+                self.left_out.append(LeftOut(self.all.runs[number], other))
                 self.waiting.remove(number)
+                self.away.add(number)
 
     def seeming(self) -> Seeming | None:
         """The newest run that no trace gives to any notebook, and that may be of this one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from jupyter_rewind.recovery.attribution import Attributed
+from jupyter_rewind.recovery.attributed import Attributed
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, FoundRun
 from jupyter_rewind.recovery.outputs import Loose, without_outputs

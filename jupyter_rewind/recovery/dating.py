@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jupyter_rewind.recovery.attribution import Attributed
+from jupyter_rewind.recovery.attributed import Attributed
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument
 from jupyter_rewind.recovery.since import HALF, ran_beside, went_on

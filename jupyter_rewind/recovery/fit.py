@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from dataclasses import dataclass
 
 CLEARLY = 0.25
@@ -46,3 +47,13 @@ def has_moved(there: Fit, here: Fit) -> bool:
     """By counts and code alike: a copy shows as much as what it was made of, which has the code."""
     hardly = here.matches < MATCHES or here.code < CLEARLY
     return hardly and shows_clearly_more(there, here) and there.code >= here.code + CLEARLY
+
+
+def are_versions(place: str, places: frozenset[str]) -> bool:
+    """Whether the names say that one is a copy of the other, as Jupyter's `NAME-Copy1` does."""
+    stem = _stem(place)
+    return any(stem in _stem(each) or _stem(each) in stem for each in places)
+
+
+def _stem(place: str) -> str:
+    return os.path.splitext(os.path.basename(place))[0].lower()

@@ -15,6 +15,7 @@ from jupyter_rewind.recovery.counts import MATCHES, Counts
 from jupyter_rewind.recovery.evidence import FoundKernel
 from jupyter_rewind.recovery.homes import Home
 from jupyter_rewind.recovery.knownruns import Known
+from jupyter_rewind.recovery.namesakes import only_telling
 
 HALF = 0.5
 _UNTITLED = "untitled"
@@ -107,6 +108,27 @@ class Gone:
         return any(
             each != number and (each in self._own or each not in self._kernels) for each in others
         )
+
+    def only_begins_alike(self, number: int) -> bool:
+        """Whether a notebook that had its former name after it began with the same cells: another
+        run under that path shows the notebook, and had these at the same counts; most of the
+        notebook is not in this run."""
+        former, ours = _path(self._kernels[number]), self._home.sources
+        shown = (
+            each
+            for each, kernel in self._kernels.items()
+            if each != number and _path(kernel) == former and self.shows(each)
+        )
+        earlier = next((each for each in shown if self._began(each) < self._began(number)), None)
+        if earlier is None:
+            return False
+        lines, before = self._lines[number], self._lines[earlier]
+        has = {source for source in lines.values() if source in ours}
+        alike = {source for count, source in lines.items() if before.get(count) == source}
+        return has <= alike and len(has) < HALF * len(only_telling(ours) | has)
+
+    def _began(self, number: int) -> int:
+        return self._runs[number].started_ns or 0
 
     def is_at_home(self, number: int, least: float) -> bool:
         """Whether so much of the run is at home here, and not only what other notebooks have, or

@@ -134,11 +134,12 @@ class Hearing:
             words = f"its kernel was started for {missing}, and has the same file name"
             return Heard(True, words, False, EVEN, words)
         if gone.is_at_home(number, ENOUGH) and not gone.is_after_own(number):
+            doubt = f"its kernel was started for {missing}: its earlier name, perhaps"
+            if gone.only_begins_alike(number):
+                return Heard(False, doubt=doubt)
             if gone.is_at_home(number, AT_ONCE):
                 return _NOTHING
-            return Heard(
-                None, doubt=f"its kernel was started for {missing}: its earlier name, perhaps"
-            )
+            return Heard(None, doubt=doubt)
         if gone.has_its_name(number):
             doubt = (
                 f"its kernel was started for {missing}: another notebook of that name, or this one"
@@ -167,6 +168,8 @@ class Hearing:
     def _of_own(self, number: int, words: str, certain: bool) -> Heard:
         """Of a run whose kernel was started under a name of the notebook."""
         now = self._known.rivals.moved(number, self._names.places)
+        if now is None and self._is_before_saved(number):
+            now = self._known.rivals.shown_whole(number, self._names.places)
         if now is not None:
             return Heard(False, rival=now)
         if self._is_of_earlier(number):
@@ -179,10 +182,13 @@ class Hearing:
 
     def _is_of_earlier(self, number: int) -> bool:
         """Whether nothing of the run is in the notebook, which was saved in a later one."""
-        run = self._known.runs[number]
-        if run.started_ns is None or self._saved_in is None or run.started_ns >= self._saved_in:
-            return False
-        return not self._known.words.said[number] & self._texts
+        is_strange = not self._known.words.said[number] & self._texts
+        return is_strange and self._is_before_saved(number)
+
+    def _is_before_saved(self, number: int) -> bool:
+        """Whether the notebook was saved in a run under its name that began later."""
+        started = self._known.runs[number].started_ns
+        return started is not None and self._saved_in is not None and started < self._saved_in
 
     def _is_named(self, number: int) -> bool:
         """Whether a trace says that the run's kernel was started under a name of the notebook."""

@@ -18,11 +18,8 @@ from jupyter_rewind import clock
 from jupyter_rewind.recovery.advice import likely_lost, next_steps
 from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.assembly import AT, OF, as_notebook
-from jupyter_rewind.recovery.attribution import (
-    Attributed,
-    Attribution,
-    Split,
-)
+from jupyter_rewind.recovery.attributed import Attributed, Split
+from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.blends import other_text
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.codeonly import outputs_in_words, with_saved_outputs

@@ -20,6 +20,7 @@ from jupyter_rewind.recovery.fit import (
     HALF,
     MATCHES,
     Fit,
+    are_versions,
     has_moved,
     is_clearly_better,
     rank,
@@ -27,6 +28,7 @@ from jupyter_rewind.recovery.fit import (
 )
 
 _ON_DISK = "file"
+_FEW = 4
 _NONE = Fit()
 
 
@@ -85,7 +87,7 @@ class Rivals:
                 continue
             if not is_clearly_better(there, here):
                 return None  # nor is any that fits less well
-            if place not in places and (own.is_known or not _are_versions(place, places)):
+            if place not in places and (own.is_known or not are_versions(place, places)):
                 return place
         return None
 
@@ -123,6 +125,10 @@ class Rivals:
                 return place
         return None
 
+    def is_brought_back(self, place: str) -> bool:
+        """Whether what lies at `place` was brought back for the notebook that is looked for."""
+        return any(place == each for each, _, _ in self._brought_back)
+
     @cached_property
     def _brought_back(self) -> list[tuple[str, int, int]]:
         """The notebooks that were brought back, when that was, and when they were saved last."""
@@ -132,6 +138,29 @@ class Rivals:
             for each in documents
             if each.since_ns is not None
         ]
+
+    def shown_whole(self, number: int, places: frozenset[str]) -> str | None:
+        """The other notebook, and no copy by its name, that shows more of the run than the one of
+        `places`, and has clearly more of its code; None for none."""
+        here = self._own(places).fits.get(number, _NONE)
+        for place, there in self._best(number, places):
+            more = there.matches > here.matches and there.code >= max(HALF, here.code + CLEARLY)
+            if there.is_good and more and not are_versions(place, places):
+                return place
+        return None
+
+    def is_better_shown(self, number: int, places: frozenset[str]) -> bool:
+        """As `has_more`, of the notebooks that the run fits best: of all runs, that costs too much
+        to ask all."""
+        here = self._own(places).fits.get(number, _NONE)
+        best = (there for _, there in self._best(number, places))
+        return any(there.matches >= here.matches and there.code > here.code for there in best)
+
+    def _best(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
+        """The first of the notebooks that the run fits clearly, but for the one of `places`."""
+        for place in self._clear.get(number, ())[:_FEW]:
+            if place not in places:
+                yield place, self._fits(place)[number]
 
     def may_have_run(self, place: str, number: int) -> bool:
         """Whether the run may be of the very file at `place`."""
@@ -148,7 +177,7 @@ class Rivals:
         return {
             source
             for place in self.having(number)
-            if place not in places and not _are_versions(place, places)
+            if place not in places and not are_versions(place, places)
             for document in self._documents[place]
             if document.may_have_run(self._runs[number])
             for _, source in _cells(document)
@@ -165,7 +194,7 @@ class Rivals:
                 return place
         here = self._own(places).fits.get(number, _NONE)
         for place in self._clear.get(number, ()):
-            is_other = place not in places and not _are_versions(place, places)
+            is_other = place not in places and not are_versions(place, places)
             if is_other and has_moved(self._fits(place)[number], here):
                 return place
         return None
@@ -182,7 +211,7 @@ class Rivals:
             return True
         there = self._own(places).fits.get(number, _NONE)
         here = self._fits(former).get(number, _NONE)
-        is_other = self._has_code(former) and not _are_versions(former, places)
+        is_other = self._has_code(former) and not are_versions(former, places)
         return is_other and has_moved(there, here)
 
     def _earlier(self, number: int, formers: frozenset[str]) -> _Earlier | None:
@@ -366,13 +395,3 @@ def _cells(document: FoundDocument) -> Iterator[tuple[int, str]]:
 
 def _rank_of_pair(pair: tuple[Fit, str]) -> tuple[bool, float, float]:
     return rank(pair[0])
-
-
-def _are_versions(place: str, places: frozenset[str]) -> bool:
-    """Whether the names say that one is a copy of the other, as Jupyter's `NAME-Copy1` does."""
-    stem = _stem(place)
-    return any(stem in _stem(each) or _stem(each) in stem for each in places)
-
-
-def _stem(place: str) -> str:
-    return os.path.splitext(os.path.basename(place))[0].lower()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.attribution import Attribution, LeftOut, Split
+from jupyter_rewind.recovery.attributed import LeftOut, Split
+from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import FoundRun
 from jupyter_rewind.recovery.hearing import names_of, normal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jupyter_rewind.recovery.attribution import Attributed
+from jupyter_rewind.recovery.attributed import Attributed
 from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.completing import part_of, read_of
 from jupyter_rewind.recovery.evidence import Executed, FoundDocument, FoundRun, Trace

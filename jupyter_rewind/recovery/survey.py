@@ -14,7 +14,8 @@ from pathlib import Path
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.advice import seeming_in_words
-from jupyter_rewind.recovery.attribution import Attributed, Attribution, Split
+from jupyter_rewind.recovery.attributed import Attributed, Split
+from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.dating import NO_CHANCE
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from jupyter_rewind.recovery.attribution import Attributed
+from jupyter_rewind.recovery.attributed import Attributed
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.evidence import ON_DISK, Evidence, FoundKernel
 from jupyter_rewind.recovery.kernelruns import AFTER, BEFORE, SECOND

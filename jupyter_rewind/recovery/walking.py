@@ -94,6 +94,12 @@ def is_recovered(path: Path, asked: Path | None = None) -> bool:
     return RECOVERED in path.name and (asked is None or path.name != asked.name)
 
 
+def is_recovered_of(path: Path, notebook: Path) -> bool:
+    """Whether the path is one that what was brought back for the notebook is written to."""
+    name = path.name.startswith(f"{notebook.stem}{RECOVERED}")
+    return name and path.parent == notebook.parent
+
+
 def is_left_over(path: Path) -> bool:
     """Whether Jupyter left it of a save that did not end: a trace of the notebook, and none."""
     return path.name.startswith(".~")

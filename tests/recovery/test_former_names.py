@@ -182,3 +182,39 @@ def test_notebook_that_moved_to_another_folder_keeps_its_session(tmp_path: Path)
     found = recover(scope)
     assert isinstance(found, Recovery)
     assert sources_of(found.rebuilt) == [*OLD, *MORE]
+
+
+SETUP = ["import csv, json", "rows = list(csv.reader(open('rows.csv')))"]
+
+
+def test_a_new_notebook_that_begins_as_the_renamed_one_takes_nothing_of_it() -> None:
+    """Untitled became prices, and the next Untitled begins with the same imports and the same data:
+    each has what ran in its own kernel."""
+    runs = (
+        session(1, [*SETUP, *OLD], at=10, lasting=None),
+        session(2, [*SETUP, *NEW, UNSAVED], at=2000, lasting=None),
+    )
+    prices = saved(PRICES, [*SETUP, *OLD], at=1000)
+    trace = Trace("checkpoint", "/home/ann/.ipynb_checkpoints/Untitled-checkpoint.ipynb")
+    untitled = replace(
+        saved(UNTITLED, SETUP, at=2010), trace=replace(trace, notebook=str(UNTITLED))
+    )
+    kernels = tuple(replace(each, gone=True) for each in KERNELS)
+    found = rebuild(UNTITLED, Evidence((untitled,), runs, kernels=kernels, siblings=(prices,)))
+    assert sources_of(found) == [*SETUP, *NEW, UNSAVED]
+    found = rebuild(PRICES, Evidence((prices,), runs, kernels=kernels))
+    assert sources_of(found) == [*SETUP, *OLD]
+
+
+def test_what_only_begins_as_the_renamed_one_is_told_and_not_taken() -> None:
+    """The new Untitled is gone, too; what its session has of prices ran in prices' own before."""
+    begin = [*SETUP, "first, *rest = sorted(rows)", "width = max(map(len, rest))"]
+    prices = saved(PRICES, [*begin, *OLD], at=1000)
+    runs = (
+        session(1, [*begin, *OLD], at=10, lasting=None),
+        session(2, [*begin, UNSAVED], at=2000, lasting=None),
+    )
+    kernels = tuple(replace(each, gone=True) for each in KERNELS)
+    found = rebuild(PRICES, Evidence((prices,), runs, kernels=kernels))
+    assert sources_of(found) == [*begin, *OLD]
+    assert any("its earlier name, perhaps" in each for each in found.next_steps)

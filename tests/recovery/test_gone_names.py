@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.attribution import Attribution, Split
+from jupyter_rewind.recovery.attributed import Split
+from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     EvidenceCell,

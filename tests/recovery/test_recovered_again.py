@@ -149,6 +149,26 @@ def test_a_result_that_was_run_from_top_to_bottom_keeps_that_run_and_no_other(
     assert [each.run.session for each in again.sessions] == [1]
 
 
+@pytest.mark.parametrize("name", ["rescued.ipynb", "analysis.recovered.ipynb"])
+def test_the_kernel_of_a_result_takes_no_session_from_the_notebook(home: Home, name: str) -> None:
+    """The result's kernel runs, or its file was left when it was killed: what it ran is what the
+    notebook ran, and says nothing of whose the session before it was."""
+    history = lost_again(home, True, [[*OLD, *MORE]])
+    result = written_after_the_first_session(home, name)
+    result.write_text(numbered(result.read_text()))
+    history.unlink()
+    make_history(history, [[*OLD, *MORE], [*OLD, *MORE]])
+    [trace] = traces_of(HistoryFinder(), home.scope())
+    started_ns = HistoryFinder().read(trace, home.scope()).runs[1].started_ns
+    assert started_ns is not None
+    connection = home.path / ".local/share/jupyter/runtime/kernel-2.json"
+    connection.write_text(json.dumps({"jupyter_session": str(result)}))
+    os.utime(connection, ns=(started_ns - SECOND, started_ns - SECOND))
+    again = brought_back(home).rebuilt
+    assert sources_of(again) == [*OLD, *MORE]
+    assert [each.run.session for each in again.sessions] == [1]
+
+
 def lost_again(home: Home, left: bool, sessions: Sequence[Sequence[str]]) -> Path:
     """The history of these `sessions`, no kernel's file, and no checkpoint unless one is `left`."""
     (home.path / ".local/share/jupyter/runtime/kernel-1.json").unlink()
