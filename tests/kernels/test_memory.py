@@ -38,7 +38,7 @@ _PLACES = st.tuples(st.integers(0, 299), st.integers(300, 599))
 _PROGRAMS = st.lists(st.tuples(_CELLS, _PLACES), min_size=3, max_size=14)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_PROGRAMS)
 def test_states_are_those_that_were_even_where_pages_are_watched(
     tmp_path_factory: pytest.TempPathFactory, program: list[tuple[str, tuple[int, int]]]

@@ -80,7 +80,7 @@ def forget() -> dict[str, types.ModuleType]:
 
 
 def run_cell(source: str, namespace: dict[str, Any]) -> None:
-    with contextlib.suppress(NameError, TypeError, ValueError, AttributeError, IndexError):
+    with contextlib.suppress(NameError, TypeError, ValueError, AttributeError, LookupError):
         exec(compile(source, "<cell>", "exec", dont_inherit=True), namespace)
 
 
@@ -153,7 +153,7 @@ class Machine:
 
 
 @pytest.mark.timeout(1800)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=3, max_size=20), st.booleans())
 def test_modules_come_back_as_running_the_cells_again_makes_them(
     steps: list[Any], monitor: bool
@@ -184,3 +184,14 @@ def test_modules_come_back_as_running_the_cells_again_makes_them(
             machine.close()
             sys.path.remove(name)
             forget()
+
+
+@pytest.mark.programs
+@pytest.mark.timeout(0)
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_step, min_size=3, max_size=20), st.booleans())
+def test_modules_of_many_programs_come_back(steps: list[Any], monitor: bool) -> None:
+    """The same for a hundred and twenty programs."""
+    test_modules_come_back_as_running_the_cells_again_makes_them.hypothesis.inner_test(
+        steps, monitor
+    )

@@ -147,7 +147,7 @@ class Machine:
 
 
 @pytest.mark.timeout(1800)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=4, max_size=25), st.booleans())
 def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any], tracked: bool) -> None:
     """Whatever the cells did, going back gives what running them again would give: values, and
