@@ -40,7 +40,8 @@ def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
     if not any(run.executions and (run.asked or not run.certain) for run in evidence.runs):
         return evidence
     named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
-    heard = [_read(trace, scope) for trace in _siblings(scope, named)]
+    own = frozenset(filter(None, (_moment(each) for each in evidence.documents)))
+    heard = [_read(trace, scope, own) for trace in _siblings(scope, named)]
     return sum(heard, evidence)
 
 
@@ -77,7 +78,7 @@ def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
     return kept
 
 
-def _read(trace: Trace, scope: Scope) -> Evidence:
+def _read(trace: Trace, scope: Scope, own: Collection[int]) -> Evidence:
     """The notebook as a sibling; one that cannot be opened is told, one that is broken is not."""
     try:
         raw = read_file(trace.place, LARGE_BYTES)
@@ -85,14 +86,15 @@ def _read(trace: Trace, scope: Scope) -> Evidence:
         words = f"It could not be compared with what was run: {error.strerror or error}."
         return Evidence(problems=(Problem(trace.place, words, trace),))
     documents = plain(read_document(trace, raw)).documents
-    return Evidence(siblings=tuple(part for each in documents for part in _bare(each, scope)))
+    return Evidence(siblings=tuple(part for each in documents for part in _bare(each, scope, own)))
 
 
-def _bare(document: FoundDocument, scope: Scope) -> list[FoundDocument]:
+def _bare(document: FoundDocument, scope: Scope, own: Collection[int]) -> list[FoundDocument]:
     """The document without all that says nothing of a session.
 
     What was brought back for the notebook that is looked for, whatever the result was called, was
-    made of the notebook's own sessions: only those that began since may be the result's.
+    made of the notebook's own sessions: only those that began since may be the result's. Where the
+    notebook is itself what was brought back then (`own`), this is a copy of it.
     """
     cells = [
         (EvidenceCell("code", each.source, execution_count=each.execution_count), each.metadata)
@@ -101,7 +103,7 @@ def _bare(document: FoundDocument, scope: Scope) -> list[FoundDocument]:
     ]
     since_ns = _brought_back_ns(document, scope)
     bare = replace(document, metadata={}, damages=())
-    if since_ns is None:
+    if since_ns is None or since_ns in own:
         return [replace(bare, cells=tuple(cell for cell, _ in cells))]
     added = tuple(cell for cell, metadata in cells if NOTES not in metadata)
     whole = replace(bare, cells=tuple(cell for cell, _ in cells), since_ns=since_ns)
@@ -111,11 +113,14 @@ def _bare(document: FoundDocument, scope: Scope) -> list[FoundDocument]:
 def _brought_back_ns(document: FoundDocument, scope: Scope) -> int | None:
     """When it was brought back for the notebook that is looked for; None where it was not."""
     notes = document.metadata.get(NOTES)
-    if not isinstance(notes, Mapping):
-        return None
-    of, at = notes.get(OF), notes.get(AT)
+    of = notes.get(OF) if isinstance(notes, Mapping) else None
     if not isinstance(of, str) or "\0" in of or settle(Path(of), scope) != scope.notebook:
         return None
-    if isinstance(at, int | float) and math.isfinite(at):
-        return int(at * 1e9)
-    return NEVER
+    return _moment(document) or NEVER
+
+
+def _moment(document: FoundDocument) -> int | None:
+    """When it was brought back, whatever for; None where that is not known."""
+    notes = document.metadata.get(NOTES)
+    at = notes.get(AT) if isinstance(notes, Mapping) else None
+    return int(at * 1e9) if isinstance(at, int | float) and math.isfinite(at) else None

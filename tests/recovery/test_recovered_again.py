@@ -169,6 +169,18 @@ def test_the_kernel_of_a_result_takes_no_session_from_the_notebook(home: Home, n
     assert [each.run.session for each in again.sessions] == [1]
 
 
+def test_a_copy_of_a_result_takes_no_session_from_the_result(home: Home) -> None:
+    """The result has the notebook's name again and was worked on: a duplicate of it says, as it
+    does, when they were brought back, and is no result of its own."""
+    history = lost_again(home, True, [[*OLD, *MORE]])
+    notebook = written_after_the_first_session(home, "analysis.ipynb")
+    notebook.write_text(numbered(notebook.read_text()))
+    (home.work / "analysis-Copy1.ipynb").write_text(notebook.read_text())
+    history.unlink()
+    make_history(history, [[*OLD, *MORE], [*OLD, *MORE, *LATER]])
+    assert sources_of(brought_back(home).rebuilt) == [*OLD, *MORE, *LATER]
+
+
 def lost_again(home: Home, left: bool, sessions: Sequence[Sequence[str]]) -> Path:
     """The history of these `sessions`, no kernel's file, and no checkpoint unless one is `left`."""
     (home.path / ".local/share/jupyter/runtime/kernel-1.json").unlink()
