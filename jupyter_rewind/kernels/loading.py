@@ -78,8 +78,7 @@ class Loader(Copying):
         self._reading: set[Digest] = set()
         self._completed: set[Digest] = set()
         self._waiting: deque[PodRecord] = deque()
-        self._depth = 0
-        self._half_made = 0
+        self._depth = self._half_made = 0
         self._rests: list[tuple[PodRecord, Reader, int]] = []
         self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
@@ -94,6 +93,8 @@ class Loader(Copying):
         """Roots that hold things which cannot be kept, and are still alive."""
         self.dead: set[str] = set()
         """Roots that hold a placeholder for such a thing."""
+        self.left: set[int] = set()
+        """Ids of those things that are still alive."""
         self.lost: dict[Digest, list[Any]] = {}
         """Of pods, what stands for what could not be imported."""
         self.lost_entries: set[str] = set()
@@ -339,9 +340,8 @@ class Loader(Copying):
     def alive(self, uid: str) -> Any:
         """The living thing of this uid, where it may be used."""
         live = self._hubs.lives.get(uid) if self._in_place else None
-        if self._loaded is not None:
-            stood = self.dead if live is None else self.living
-            stood.update(self._loaded.keys)
+        (self.dead if live is None else self.living).update(self._keys())
+        self.left.update(() if live is None else (id(live),))
         return live
 
     def uid_of(self, value: Any) -> str | None:

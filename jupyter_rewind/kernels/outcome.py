@@ -40,10 +40,12 @@ def report_on(
         key = VARIABLE + one.name
         fidelity, reason = _what_came(key, one, loader, key in same)
         fidelity, reason = worse((fidelity, reason), lost.get(key, WHOLE))
+        is_left = fidelity is Fidelity.REFERENCE and reason == _ALIVE
+        is_other = key not in same and not (is_left and _is_left(key, one.name, loader))
         found.append(
             VariableReport(
-                one.name, one.type_name, one.size_bytes, fidelity, reason, key not in same,
-                one.preview,
+                one.name, one.type_name, one.size_bytes, fidelity, reason, is_other, one.preview,
+                is_left,
             )
         )  # fmt: skip
     small: dict[str, Any] = {}
@@ -94,7 +96,13 @@ def _what_came(
     return one.fidelity, one.reason
 
 
-_ALIVE = "what cannot be kept of it is still alive, and is left as it is"
+_ALIVE = "what cannot be kept of it is still alive, and stays what it is now"
+
+
+def _is_left(key: str, name: str, loader: Loader) -> bool:
+    """Whether the variable is such a thing itself, and names it now: nothing is done to it."""
+    value = loader.values.get(key)
+    return id(value) in loader.left and loader.namespace.get(name, loader) is value
 
 
 def told_alive(
@@ -103,7 +111,13 @@ def told_alive(
     """The report on a state whose very objects are there; `changed` are the names of those that
     were others, or not what they are."""
     return tuple(
-        replace(one, fidelity=Fidelity.REFERENCE, reason=_ALIVE, changed=one.name in changed)
+        replace(
+            one,
+            fidelity=Fidelity.REFERENCE,
+            reason=_ALIVE,
+            changed=one.name in changed,
+            left_alive=True,
+        )
         if one.fidelity is Fidelity.MISSING
         else replace(one, changed=one.name in changed)
         for one in report

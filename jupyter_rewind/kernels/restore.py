@@ -39,11 +39,13 @@ from jupyter_rewind.store.keep import ContentSource
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A restore was taken back: `to` is there again; `kept` is what was restored."""
+    """A restore was taken back: `to` is there again; `kept` is what was restored; `left` are ids of
+    what it found alive, and left as it was."""
 
     to: Snapshot
     kept: Snapshot
     problems: tuple[str, ...]
+    left: set[int]
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ class Prepared:
         if capturer.moved is not self or kept is None:
             return None
         errors, problems = self._put_back()
-        return Undone(self.present, kept, problems) if not errors else None
+        return Undone(self.present, kept, problems, self._loader.left) if not errors else None
 
     def _put_back(self) -> tuple[list[BaseException], tuple[str, ...]]:
         """Everything is as it was before the move: what failed of that, and what of the

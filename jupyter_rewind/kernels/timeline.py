@@ -321,6 +321,8 @@ class Timeline:
         changed |= {
             name for name in self._names() if values.get(name, self) is not self.namespace[name]
         }
+        left = {name for name in changed if id(values.get(name, self)) in undone.left}
+        changed -= {name for name in left if values[name] is self.namespace.get(name)}
         del values
         report = self._touched(told_alive(self.report(undone.to), changed))
         removed = tuple(sorted(before - self._names()))

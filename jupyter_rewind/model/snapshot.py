@@ -31,7 +31,8 @@ class VariableReport:
     """What a snapshot says of one variable.
 
     `reason` is empty where the value is exact; `changed` is against the snapshot before;
-    `size_bytes` is what its pod takes before compression, with all that shares it.
+    `size_bytes` is what its pod takes before compression, with all that shares it. After a move,
+    `left_alive` is where something of it that cannot be kept is alive, and stays what it is now.
     """
 
     name: str
@@ -41,6 +42,7 @@ class VariableReport:
     reason: str = ""
     changed: bool = False
     preview: str = ""
+    left_alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

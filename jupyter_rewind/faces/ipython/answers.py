@@ -90,9 +90,12 @@ class Back(Answer):
     def __str__(self) -> str:
         lost = [each for each in self.variables if each.fidelity is Fidelity.MISSING]
         changed = sum(each.changed for each in self.variables if each not in lost)
-        same = len(self.variables) - changed - len(lost)
+        left = [each for each in self.variables if each.left_alive]
+        as_now = sum(not each.changed for each in left)
+        same = len(self.variables) - changed - len(lost) - as_now
         parts = [f"{amount(changed, 'variable')} brought back"]
         parts += [f"{same} as they were"] if same else []
+        parts += [f"{as_now} left as they are now"] if as_now else []
         parts += [f"{len(lost)} missing"] if lost else []
         parts += [f"{len(self.removed)} removed"] if self.removed else []
         words = [f"{self.what}: {', '.join(parts)}."]
@@ -103,6 +106,7 @@ class Back(Answer):
                 for each in self.variables
                 if each.fidelity is fidelity
             ]
+        words += [f"  {_left_alive(left)}"] if left else []
         words += [f"  {each}" for each in self.problems]
         words.append(self.again)
         return "\n".join(words)
@@ -180,6 +184,12 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         cells.append(last if len(last) <= 60 else f"{last[:59]}…")
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _left_alive(left: Sequence[VariableReport]) -> str:
+    """Which variables are, or hold, what no move takes back."""
+    names = ", ".join(f"{each.name} ({each.type_name})" for each in left)
+    return f"What cannot be kept of {names} is still alive, and stays what it is now."
 
 
 def _row(row: Row) -> tuple[str, ...]:
