@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels.capture import Capturer, make_known
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
+from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, check_trust, read_records
 from jupyter_rewind.kernels.restore import load_records
-from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.model.snapshot import Fidelity, Snapshot
 from jupyter_rewind.store.keep import ContentSource
+
+_STANDING = (Placeholder, FilePlaceholder)
 
 
 def load_variable(
@@ -55,6 +58,7 @@ def load_variable(
             loader.let_go()
 
     found = load(record)
+    _refuse_placeholder(found, record, name, snapshot)
     own = HUB + (hubs.uid_of(found) or "") if type(found) is types.FunctionType else None
     return load(next(one for one in records if own in one.keys)) if own in same else found
 
@@ -64,6 +68,42 @@ def _find(records: Sequence[PodRecord], name: str, snapshot: Snapshot) -> PodRec
     if found is None:
         raise NotFound(f"There is no variable {name} in the state after In[{snapshot.count}].")
     return found
+
+
+def missing_part(store: ContentSource, snapshot: Snapshot, name: str) -> str:
+    """Why the variable, or a part of it, was not kept in the state; "" where all of it was. Raises
+    NotFound where the state has none."""
+    return _reason(_find(read_records(store, snapshot), name, snapshot), name) or ""
+
+
+def refuse_over_living(name: str, at: str, target: str, lost: str) -> NoReturn:
+    """Raises RestoreRefused: what `target` holds now may be what was not kept (`lost`), alive, and
+    no undo could bring that back."""
+    raise RestoreRefused(
+        f"A part of {name} was not kept at {at}: {lost}. What {target} holds now may be the living"
+        " one, which nothing could bring back.",
+        hint=f"Nothing was changed. Take another name: %rewind get {name} --at {at}"
+        f" --as {target}_then",
+    )
+
+
+def _reason(record: PodRecord, name: str) -> str | None:
+    """Why something of the variable is missing; None where nothing is."""
+    roots = (one for one in record.roots if one.key == VARIABLE + name)
+    return next((one.reason for one in roots if one.fidelity is Fidelity.MISSING), None)
+
+
+def _refuse_placeholder(found: object, record: PodRecord, name: str, snapshot: Snapshot) -> None:
+    """Raises RestoreRefused where the value was not kept, and this but stands for it: what lives,
+    here or elsewhere, is worth more."""
+    if not isinstance(found, Placeholder) or _reason(record, name) is None:
+        return
+    if type(found) in _STANDING:
+        how = "open it again" if type(found) is FilePlaceholder else found.how
+        raise RestoreRefused(
+            f"{name} was not kept in the state after In[{snapshot.count}]: it was {found.what}.",
+            hint=f"Nothing was changed. To get it back: {how}.",
+        )
 
 
 def _load(

@@ -147,7 +147,9 @@ class RewindMagic:
         new, trust = given.options.get("as"), "trust" in given.flags
         kept = self._verbs.take(name, at=at, new=new, replace=True, trust=trust)
         again = "" if kept is None else " `%rewind undo` takes this back."
-        return f"{new or name} is {name} as it was at {at}.{again}"
+        lost = self._verbs.missing_part(name, at=at)
+        lost = f" But for a part that was not kept: {lost}." if lost else ""
+        return f"{new or name} is {name} as it was at {at}.{lost}{again}"
 
     def _do_label(self, given: Given) -> object:
         return self._verbs.label(given.needed("which name"), given.options.get("at"))

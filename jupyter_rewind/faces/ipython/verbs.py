@@ -115,6 +115,13 @@ class Verbs:
         _, kept = self._put(name, at, new, trust)
         return kept
 
+    def missing_part(self, name: str, *, at: str) -> str:
+        """Why a part of the variable was not kept at `at`; "" where all of it was."""
+        from jupyter_rewind.kernels.onevariable import missing_part
+
+        snapshot, source = self._find(at)
+        return missing_part(source or self.session.timeline.store, snapshot, name)
+
     def _put(
         self, name: str, at: str | int, new: str | None, trust: bool
     ) -> tuple[object, Snapshot | None]:
@@ -123,6 +130,8 @@ class Verbs:
             raise InvalidInput(f"{target!r} is no name for a variable.")
         timeline = self.session.timeline
         snapshot, source = self._find(str(at))
+        from jupyter_rewind.kernels.onevariable import refuse_over_living
+
         try:
             value = timeline.load(snapshot, name, source=source, trust=trust)
         except RestoreRefused as error:
@@ -130,7 +139,10 @@ class Verbs:
 
             explain_late(error, name, snapshot, lambda: self.session.archive)
             raise
-        kept = timeline.keep_first() if target in self.session.namespace else None
+        is_there = target in self.session.namespace
+        if is_there and (lost := self.missing_part(name, at=str(at))):
+            refuse_over_living(name, str(at), target, lost)
+        kept = timeline.keep_first() if is_there else None
         self.session.namespace[target] = value
         timeline.note_change()
         return value, kept
