@@ -34,6 +34,7 @@ def report_on(
             losses.add(key[len(HUB) :], (Fidelity.MISSING, reason))
     every = reports_of(records, losses)
     of_notebook = reports_of(records, losses, of_modules=False)
+    stand_ins = {key for one in records if one.is_stand_in for key in one.keys}
     # Those of modules stay as they are.
     found += [one for one in every if one not in of_notebook]
     for one in of_notebook:
@@ -41,6 +42,8 @@ def report_on(
         fidelity, reason = _what_came(key, one, loader, key in same)
         fidelity, reason = worse((fidelity, reason), lost.get(key, WHOLE))
         is_left = fidelity is Fidelity.REFERENCE and reason == _ALIVE
+        if is_left and key in stand_ins:
+            reason = f"{_ALIVE}: {one.reason}"
         is_other = key not in same and not (is_left and _is_left(key, one.name, loader))
         found.append(
             VariableReport(
@@ -96,7 +99,7 @@ def _what_came(
     return one.fidelity, one.reason
 
 
-_ALIVE = "what cannot be kept of it is still alive, and stays what it is now"
+_ALIVE = "what was not kept of it is still alive, and stays what it is now"
 
 
 def _is_left(key: str, name: str, loader: Loader) -> bool:

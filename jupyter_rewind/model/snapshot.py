@@ -32,7 +32,7 @@ class VariableReport:
 
     `reason` is empty where the value is exact; `changed` is against the snapshot before;
     `size_bytes` is what its pod takes before compression, with all that shares it. After a move,
-    `left_alive` is where something of it that cannot be kept is alive, and stays what it is now.
+    `left_alive` is where something of it that was not kept is alive, and stays what it is now.
     """
 
     name: str

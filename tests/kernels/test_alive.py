@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.timeline import Timeline
 from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
@@ -87,6 +88,21 @@ def test_a_living_value_is_not_replaced_by_a_failure(cells: Cells) -> None:
     assert told.fidelity is Fidelity.MISSING
     assert "the plug is out" in told.reason
     assert "stays what it is now" in told.reason
+
+
+def test_what_was_too_large_is_told_as_left_and_why(tmp_path: Path) -> None:
+    """It has changed, though its state is the same: it is not said to be as it was."""
+    cells = Cells(tmp_path, options=CaptureOptions(budget_share=None, max_variable_bytes=1000))
+    state = cells.run("x = [str(n) for n in range(5000)]; other = [1]")
+    cells.run("x[0] = 'changed'; other.append(2)")
+    moved = cells.prepare(state)
+    moved.swap()
+    cells.check("x[0] == 'changed' and other == [1]")
+    told = next(one for one in moved.report if one.name == "x")
+    assert told.left_alive
+    assert not told.changed
+    assert "stays what it is now: it is larger than the limit" in told.reason
+    cells.close()
 
 
 def test_in_a_new_kernel_a_failure_is_a_placeholder(cells: Cells, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _left_alive(left: Sequence[VariableReport]) -> str:
     """Which variables are, or hold, what no move takes back."""
     names = ", ".join(f"{each.name} ({each.type_name})" for each in left)
-    return f"What cannot be kept of {names} is still alive, and stays what it is now."
+    return f"What was not kept of {names} is still alive, and stays what it is now."
 
 
 def _row(row: Row) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def counted(back: Back) -> str:
     return str(back).splitlines()[0].rpartition(": ")[2]
 
 
-LEFT = "  What cannot be kept of {} is still alive, and stays what it is now."
+LEFT = "  What was not kept of {} is still alive, and stays what it is now."
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,15 @@ def test_what_is_gone_or_named_alike_is_not_told_as_left(kernel: QuickKernel) ->
     assert counted(back) == "1 variable brought back, 1 as they were, 1 missing."
     assert "stays what it is now" not in str(back)
     assert [one.name for one in back.variables if one.fidelity is Fidelity.MISSING] == ["g"]
+
+
+def test_a_value_that_refuses_to_be_kept_is_told_as_left(kernel: QuickKernel) -> None:
+    """It may have changed unseen: it is not said to be as it was."""
+    kernel.run(
+        "class Stub:\n def __reduce_ex__(self, _): raise TypeError('it will not')\nx = Stub(); n = 1"
+    )
+    kernel.run("x.v = 2; n = 2")
+    back = kernel.verbs.to(1)
+    assert kernel.namespace["x"].v == 2
+    assert counted(back) == "1 variable brought back, 1 as they were, 1 left as they are now."
+    assert LEFT.format("x (Stub)") in str(back).splitlines()
