@@ -94,10 +94,10 @@ def test_what_was_too_large_is_told_as_left_and_why(tmp_path: Path) -> None:
     """It has changed, though its state is the same: it is not said to be as it was."""
     cells = Cells(tmp_path, options=CaptureOptions(budget_share=None, max_variable_bytes=1000))
     state = cells.run("x = [str(n) for n in range(5000)]; other = [1]")
-    cells.run("x[0] = 'changed'; other.append(2)")
+    cells.run("x[4000] = 'changed'; other.append(2)")
     moved = cells.prepare(state)
     moved.swap()
-    cells.check("x[0] == 'changed' and other == [1]")
+    cells.check("x[4000] == 'changed' and other == [1]")
     told = next(one for one in moved.report if one.name == "x")
     assert told.left_alive
     assert not told.changed
