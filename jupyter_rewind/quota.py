@@ -12,6 +12,7 @@ that lives takes nothing else with it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +21,6 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_runtime_dir
 
 from jupyter_rewind import clock
-from jupyter_rewind.kernels.hosting.record import places
 from jupyter_rewind.kernels.images.ageing import expire_images, list_expendable_images
 from jupyter_rewind.kernels.records import SNAPSHOT
 from jupyter_rewind.kernels.retention import choose_now, expire_expendable_snapshots
@@ -206,4 +206,9 @@ def _expendable(workspace: Workspace) -> list[tuple[int, EntryId]]:
 
 def _hosted() -> set[str]:
     """The kernels that a server here has or may come back to, those that sleep in an image too."""
+    # Where there is no fork, there is no kernel host either, and its module does not load.
+    if not hasattr(os, "fork"):
+        return set()
+    from jupyter_rewind.kernels.hosting.record import places
+
     return {place.kernel for place in places(Path(jupyter_runtime_dir()))}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,3 +191,39 @@ def test_images_of_kernels_that_are_gone_take_no_room_for_ever(
             made.append(name)
         shorten_to(workspace, hands)
         assert images(workspace.repository) == [made[1], made[3]]
+
+
+WITHOUT_FORK = """
+import asyncio, importlib.abc, os, sys, typer
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "fcntl":
+            raise ImportError("there is no fcntl")
+sys.meta_path.insert(0, Missing())
+sys.modules.pop("fcntl", None)
+del os.fork
+from jupyter_rewind.faces.cli.start import main
+sys.argv = ["jupyter-rewind", *sys.argv[1:]]
+sys.exit(main())
+"""
+
+
+def test_a_quota_is_kept_where_no_kernel_can_be_hosted(tmp_path: Path) -> None:
+    """A system without fork has no kernel host; what is too much expires there all the same."""
+    settings = rewind(tmp_path)
+    with Workspace.open(settings) as workspace:
+        for number in range(8):
+            write(workspace, tmp_path / "a.ipynb", number)
+    names = {"store.path": settings.store_path, "store.key_folder": settings.store_key_folder}
+    given = [f"{name}={value}" for name, value in {**names, "store.quota": "200KB"}.items()]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FORK]
+        + [word for each in given for word in ("--set", each)]
+        + ["expire", "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["data"]["quota"]["expired"] > 0
