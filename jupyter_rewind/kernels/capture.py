@@ -265,7 +265,7 @@ class Capturer:
         facts = Facts(
             self.run, execution, count, path, clock.now_ns(), None,
             count_fidelity(change, found, self.hubs),
-            tuple(self._merged),
+            tuple(self._merged), excluded=tuple(sorted(self.excluded)),
         )  # fmt: skip
         job = Job(facts, tuple(ordered(change)), change.fresh_bytes)
         around = all(pod.keys[0].startswith(ENVIRONMENT) for pod in change.changed)

@@ -176,6 +176,7 @@ class Facts:
     counts: FidelityCounts
     merged: tuple[ExecutionId, ...] = ()
     new_bytes: int = 0
+    excluded: tuple[str, ...] = ()
 
 
 def snapshot_keys(facts: Facts) -> list[str]:
@@ -199,6 +200,7 @@ def encode_snapshot(facts: Facts, state: Digest, layout: Layout) -> dict[str, Js
         "new_bytes": facts.new_bytes,
         "python": ".".join(map(str, sys.version_info[:3])),
         "tag": _tag(layout, facts.run, facts.execution, facts.time_ns, state),
+        **({"excluded": list(facts.excluded)} if facts.excluded else {}),
     }
 
 
@@ -237,6 +239,7 @@ def decode_snapshot(entry: Entry, layout: Layout, marks: Iterable[Entry] = ()) -
             int(body.get("new_bytes", 0)),  # type: ignore[arg-type]
             str(body.get("python", "")),
             trusted=body.get("tag") == _tag(layout, run, execution, time_ns, state),
+            excluded=tuple(str(one) for one in cast("list[str]", body.get("excluded", []))),
         )  # fmt: skip
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise Format(f"Snapshot {entry.id} does not read: {error}.") from error

@@ -21,6 +21,7 @@ from jupyter_rewind.kernels.caches import may_be_another
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.filling import MOST, can_be_filled, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.leftout import untouched
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
 from jupyter_rewind.kernels.outcome import report_on
@@ -156,9 +157,8 @@ class Prepared:
         """What the variables that stay share with those that come back; None where all do."""
         if self._capturer is None:
             return None
-        finals = self._loader.finals.stayed
-        names = {key[len(VARIABLE) :] for key in (*self._loader.spared, *finals)}
-        names |= self._capturer.excluded
+        stay = (*self._loader.spared, *self._loader.finals.stayed)
+        names = {key[len(VARIABLE) :] for key in stay} | untouched(self.snapshot, self._capturer)
         staying = {name: self._namespace[name] for name in names if name in self._namespace}
         if not staying:
             return None
@@ -230,7 +230,7 @@ class Prepared:
 
     def _set_names(self, values: dict[str, Any]) -> None:
         namespace = self._namespace
-        excluded = self._capturer.excluded if self._capturer is not None else ()
+        excluded = untouched(self.snapshot, self._capturer)
         self._undo.append(self._names_as_they_are())
         wanted = {
             key[len(VARIABLE) :]: value for key, value in values.items() if key.startswith(VARIABLE)

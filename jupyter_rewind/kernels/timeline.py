@@ -17,6 +17,7 @@ from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.interrupts import HeldInterrupt
+from jupyter_rewind.kernels.leftout import words_for
 from jupyter_rewind.kernels.naming import check_name, find_snapshot, mark, split_lines
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, Facts, decode_snapshot
@@ -276,6 +277,7 @@ class Timeline:
         with HeldInterrupt() as held:
             before = self._names()
             problems = prepared.swap()
+            problems += words_for(target, self.capturer.excluded, self.namespace)
             removed = tuple(sorted(before - self._names()))
             report = self._touched(prepared.report)
             moved = Moved(target, prepared.present, report, problems, removed)
@@ -291,7 +293,8 @@ class Timeline:
             return
         execution = ExecutionId(f"{MOVED}{clock.new_id()}")
         facts = Facts(
-            self.run, execution, 0, self._path(), clock.now_ns(), target.id, target.counts
+            self.run, execution, 0, self._path(), clock.now_ns(), target.id, target.counts,
+            excluded=target.excluded,
         )  # fmt: skip
         try:
             self.capturer.keeper.refer(facts, target.state)

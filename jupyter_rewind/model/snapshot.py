@@ -65,7 +65,8 @@ class Snapshot:
 
     `state` names the node that holds it; `merged` are executions since the snapshot before whose
     own state was not kept; `new_bytes` is what this one added to the store; `python` is the
-    version that wrote it; `trusted` is False where its tag was not made with this store's key.
+    version that wrote it; `trusted` is False where its tag was not made with this store's key;
+    `excluded` are variables that the user had left out of it.
     """
 
     id: SnapshotId
@@ -84,6 +85,7 @@ class Snapshot:
     labels: tuple[str, ...] = ()
     pinned: bool = False
     trusted: bool = True
+    excluded: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:

@@ -54,3 +54,22 @@ def test_only_what_is_left_out_can_be_taken_in(kernel: QuickKernel) -> None:
         with pytest.raises(InvalidInput):
             kernel.verbs.include(*names)
     assert "Left out: a." in str(kernel.verbs.status())
+
+
+def test_what_a_state_left_out_stays_what_it_is(kernel: QuickKernel) -> None:
+    """I took it in again since: no move to that state takes it away, and says why it stays."""
+    kernel.run("a = 1; big = [1]")
+    kernel.verbs.exclude("big")
+    kernel.run("a = 2")
+    kernel.verbs.include("big")
+    kernel.run("a = 3; big.append(2); later = 1")
+    back = kernel.verbs.to(2)
+    assert "big was left out of that state, and stays what it is now." in str(back)
+    assert back.removed == ("later",)
+    assert (kernel.namespace["a"], kernel.namespace["big"]) == (2, [1, 2])
+    kernel.verbs.undo()
+    assert (kernel.namespace["a"], kernel.namespace["big"]) == (3, [1, 2])
+    kernel.verbs.redo()
+    assert (kernel.namespace["a"], kernel.namespace["big"]) == (2, [1, 2])
+    kernel.verbs.to(1)
+    assert kernel.namespace["big"] == [1]

@@ -101,9 +101,7 @@ def test_what_is_gone_or_named_alike_is_not_told_as_left(kernel: QuickKernel) ->
 
 def test_a_value_that_refuses_to_be_kept_is_told_as_left(kernel: QuickKernel) -> None:
     """It may have changed unseen: it is not said to be as it was."""
-    kernel.run(
-        "class Stub:\n def __reduce_ex__(self, _): raise TypeError('no')\nx = Stub(); n = 1"
-    )
+    kernel.run("class Stub:\n def __reduce_ex__(self, _): raise TypeError('no')\nx = Stub(); n = 1")
     kernel.run("x.v = 2; n = 2")
     back = kernel.verbs.to(1)
     assert kernel.namespace["x"].v == 2
