@@ -28,6 +28,7 @@ from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.walking import is_left_over, is_recovered, settle
 
 MOST_SIBLINGS = 100
+MOST_FOLDERS = 200
 MOST_BYTES = 1 << 26
 _KIND = "file"
 NEVER = 1 << 63
@@ -41,21 +42,20 @@ def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
         return evidence
     named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
     own = frozenset(filter(None, (_moment(each) for each in evidence.documents)))
-    heard = [_read(trace, scope, own) for trace in _siblings(scope, named)]
+    heard = [_read(trace, scope, own) for trace in _siblings(scope, named, not evidence.documents)]
     return sum(heard, evidence)
 
 
-def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
-    """The files of the folder, and those `named` elsewhere, that are read, the newest first."""
+def _siblings(scope: Scope, named: Collection[str], is_bare: bool) -> list[Trace]:
+    """The files of the folder, and those `named` elsewhere, that are read, the newest first. Where
+    nothing is left of the notebook (`is_bare`), those of the folders around it, too: then any
+    session may be its own that is no other's."""
     found = []
-    try:
-        with os.scandir(scope.folder) as entries:
-            paths = [Path(each.path) for each in entries if each.name.endswith(".ipynb")]
-    except OSError:
-        # Who looks for the notebook itself tells of it.
-        return []
+    paths = _notebooks_in(scope.folder)
+    if is_bare:
+        paths += _around(scope.folder)
     paths += [each for each in map(Path, named) if each.parent != scope.folder]
-    for path in paths:
+    for path in dict.fromkeys(paths):
         if path == scope.notebook or is_recovered(path) or is_left_over(path):
             continue
         if settle(path, scope) == scope.notebook:
@@ -76,6 +76,31 @@ def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
         if room >= 0:
             kept.append(trace)
     return kept
+
+
+def _notebooks_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(each.path) for each in entries if each.name.endswith(".ipynb")]
+    except OSError:
+        # Who looks for the notebook itself tells of it.
+        return []
+
+
+def _around(folder: Path) -> list[Path]:
+    """The notebooks of the folder above, and of those that lie there beside `folder`."""
+    above = folder.parent
+    try:
+        with os.scandir(above) as entries:
+            beside = sorted(
+                Path(each.path)
+                for each in entries
+                if each.is_dir(follow_symlinks=False) and not each.name.startswith(".")
+            )
+    except OSError:
+        return []
+    folders = [above, *(each for each in beside if each != folder)][:MOST_FOLDERS]
+    return [path for each in folders for path in _notebooks_in(each)]
 
 
 def _read(trace: Trace, scope: Scope, own: Collection[int]) -> Evidence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Trace
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
+from jupyter_rewind.recovery.recover import Recovery, recover
 from tests.support.evidence import code, document, kernel, session, sources_of
+from tests.support.histories import make_history
+from tests.support.traces import Home, notebook_text
 
 WEEKLY, COUNTS = Path("/home/ann/weekly.ipynb"), Path("/home/ann/counts.ipynb")
 SETUP = ["import csv, json", "rows = list(csv.reader(open('rows.csv')))"]
@@ -71,3 +75,27 @@ def test_what_was_saved_while_two_such_sessions_went_on_names_none() -> None:
     document = saved(WEEKLY, "checkpoint", SETUP, 100)
     runs = tuple(session(n, [*SETUP, *more], at=n) for n, more in ((1, LOST), (2, OTHER)))
     assert sources_of(rebuild(WEEKLY, Evidence((document,), runs))) == SETUP
+
+
+@pytest.mark.parametrize("beside", ["other.ipynb", "second/other.ipynb"])
+@pytest.mark.parametrize("is_there", [True, False], ids=["its folder is there", "it is gone, too"])
+def test_with_nothing_left_no_session_is_taken_that_a_notebook_around_shows(
+    tmp_path: Path, beside: str, is_there: bool
+) -> None:
+    """The project's folder was emptied or removed: the newest session of all is that of a notebook
+    in the folder above, or in the next one, so the one before it is the guess."""
+    home = Home(tmp_path / "home")
+    make_history(home.path / ".ipython/profile_default/history.sqlite", [LOST, OTHER])
+    other = home.work / beside
+    other.parent.mkdir(exist_ok=True)
+    book = json.loads(notebook_text(*OTHER))
+    for count, cell in enumerate(book["cells"], 1):
+        cell["execution_count"] = count
+    other.write_text(json.dumps(book))
+    folder = home.work / "first"
+    if is_there:
+        folder.mkdir()
+    scope = replace(home.scope(), notebook=folder / "exp.ipynb", folder=folder)
+    found = recover(scope)
+    assert isinstance(found, Recovery)
+    assert sources_of(found.rebuilt) == LOST
