@@ -154,15 +154,17 @@ class Replication:
                     key = None  # the pull puts the replica's store in the place of this one
                 else:
                     require_store(objects, layout)
-                if address.encrypt:
-                    require_sealed(identity, objects.place)
         except NotFound:
             # No store here yet, or no replica there.
             exists = _is_replica(objects)
             if not exists:
                 require_conditions(objects)
-        if exists and read_identity(objects).sealed:
-            address = parse_address(with_encryption(address.url))
+        if exists:
+            identity = read_identity(objects)
+            if address.encrypt:
+                require_sealed(identity, objects.place)
+            if identity.sealed:
+                address = parse_address(with_encryption(address.url))
         file = set_value(KEY, " ".join([*known, address.url]))
         note_mount(self._store, address.url, objects, Files())
         missed = ""

@@ -205,6 +205,23 @@ def test_it_gives_way_when_the_replica_is_added(
     assert replicas.push(url).entries
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_replica_in_the_clear_is_never_called_encrypted(
+    begun: bool, tmp_path: Path, mount: Path, first: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on a machine that has no store yet: it is refused, and no setting is changed."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    second = settings_of(tmp_path / "second", mount)
+    if begun:
+        Opening(alone(second)).close()
+    shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
+    replicas = Replication(second)
+    [url] = replicas.urls
+    with pytest.raises(Conflict, match="not encrypted"):
+        replicas.add(url, encrypt=True)
+    assert not (tmp_path / "config").exists()
+
+
 @pytest.mark.parametrize("asks", ["server", "kernel", "unused"])
 def test_a_store_in_the_clear_is_told_where_it_was_to_be_encrypted(
     asks: str,
