@@ -61,9 +61,10 @@ class Sameness:
             count = _count_alike(one, other)
             if not count:
                 return False
-        self._left -= one.stream_size + other.stream_size
-        if self._left < 0:
-            return False
+        size = one.stream_size + other.stream_size
+        if size > self._left:
+            return False  # and others may be small
+        self._left -= size
         told = itertools.zip_longest(self._told(one, count), self._told(other, count))
         try:
             return all(mine == theirs for mine, theirs in told)

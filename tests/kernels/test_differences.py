@@ -112,6 +112,13 @@ def test_what_was_only_shown_is_no_change(cells: Cells, make: str) -> None:
     }
 
 
+def test_what_was_only_shown_is_no_change_beside_a_large_one_that_is(cells: Cells) -> None:
+    """A large value takes nothing of the time in which small ones are compared."""
+    before = cells.run("first = [f'row {n}' for n in range(90_000)]; keep = [1, 2]")
+    after = cells.run("first[7] = 'another'; _oh[2] = _2 = _ = keep")
+    assert told(cells, before, after) == {"first"}
+
+
 def test_a_module_is_no_change_where_only_the_surroundings_are(tmp_path: Path) -> None:
     """A random number was drawn, and an environment variable set: what I imported is what it was,
     and my function is told only once I change it."""
