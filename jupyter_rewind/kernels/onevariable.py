@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels.capture import Capturer, make_known
@@ -71,34 +71,52 @@ def _find(records: Sequence[PodRecord], name: str, snapshot: Snapshot) -> PodRec
 
 
 def missing_part(store: ContentSource, snapshot: Snapshot, name: str) -> str:
-    """Why the variable, or a part of it, was not kept in the state; "" where all of it was. Raises
-    NotFound where the state has none."""
-    return _reason(_find(read_records(store, snapshot), name, snapshot), name) or ""
+    """Why the variable, or a part of it, was not kept in the state; "" where all of it was, or
+    there is none. Raises NotFound, Integrity, Newer, Format."""
+    from jupyter_rewind.kernels.comparison import report
+
+    told = (one for one in report(store, snapshot) if one.name == name)
+    return next((one.reason for one in told if one.fidelity is Fidelity.MISSING), "")
 
 
-def refuse_over_living(name: str, at: str, target: str, lost: str) -> NoReturn:
-    """Raises RestoreRefused: what `target` holds now may be what was not kept (`lost`), alive, and
-    no undo could bring that back."""
-    raise RestoreRefused(
-        f"A part of {name} was not kept at {at}: {lost}. What {target} holds now may be the living"
-        " one, which nothing could bring back.",
-        hint=f"Nothing was changed. Take another name: %rewind get {name} --at {at}"
-        f" --as {target}_then",
+def check_place(
+    store: ContentSource,
+    present: Callable[[], Snapshot],
+    value: object,
+    wanted: tuple[str, str, str],
+    target: str,
+) -> None:
+    """Raises RestoreRefused where no undo could bring back the `value` that `target` holds now.
+
+    `wanted` is the variable, the state and what is missing of it there; `present` keeps a state of
+    now, which tells whether the value was kept.
+    """
+    name, at, lost = wanted
+    if issubclass(type(value), Placeholder):
+        return
+    hint = (
+        f"Nothing was changed. Take another name: %rewind get {name} --at {at} --as {target}_then"
     )
-
-
-def _reason(record: PodRecord, name: str) -> str | None:
-    """Why something of the variable is missing; None where nothing is."""
-    roots = (one for one in record.roots if one.key == VARIABLE + name)
-    return next((one.reason for one in roots if one.fidelity is Fidelity.MISSING), None)
+    if lost:
+        raise RestoreRefused(
+            f"A part of {name} was not kept at {at}: {lost}. What {target} holds now may be the"
+            " living one, which nothing could bring back.",
+            hint=hint,
+        )
+    if living := missing_part(store, present(), target):
+        raise RestoreRefused(
+            f"What {target} holds now cannot be kept: {living}. Nothing could bring it back.",
+            hint=hint,
+        )
 
 
 def _refuse_placeholder(found: object, record: PodRecord, name: str, snapshot: Snapshot) -> None:
     """Raises RestoreRefused where the value was not kept, and this but stands for it: what lives,
     here or elsewhere, is worth more."""
-    if not isinstance(found, Placeholder) or _reason(record, name) is None:
+    roots = (one for one in record.roots if one.key == VARIABLE + name)
+    if not isinstance(found, Placeholder) or type(found) not in _STANDING:
         return
-    if type(found) in _STANDING:
+    if any(one.fidelity is Fidelity.MISSING for one in roots):
         how = "open it again" if type(found) is FilePlaceholder else found.how
         raise RestoreRefused(
             f"{name} was not kept in the state after In[{snapshot.count}]: it was {found.what}.",

@@ -145,9 +145,8 @@ class RewindMagic:
         if at is None:
             raise InvalidInput("Say out of which state: `%rewind get NAME --at REF`.")
         new, trust = given.options.get("as"), "trust" in given.flags
-        kept = self._verbs.take(name, at=at, new=new, replace=True, trust=trust)
+        kept, lost = self._verbs.take(name, at=at, new=new, replace=True, trust=trust)
         again = "" if kept is None else " `%rewind undo` takes this back."
-        lost = self._verbs.missing_part(name, at=at)
         lost = f" But for a part that was not kept: {lost}." if lost else ""
         return f"{new or name} is {name} as it was at {at}.{lost}{again}"
 

@@ -70,7 +70,7 @@ def _redo(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
 
 def _get(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
     name, ref, new = str(words["name"]), str(words["ref"]), words.get("new")
-    kept = verbs.take(
+    kept, _ = verbs.take(
         name,
         at=ref,
         new=None if new is None else str(new),

@@ -97,14 +97,13 @@ class Verbs:
     ) -> object:
         """One variable as it was at `at`; it becomes `new` where that is given, or else itself.
         What has that name now is kept first."""
-        value, _ = self._put(name, at, new, trust)
-        return value
+        return self._put(name, str(at), new, trust)[0]
 
     def take(
         self, name: str, *, at: str, new: str | None, replace: bool, trust: bool = False
-    ) -> Snapshot | None:
+    ) -> tuple[Snapshot | None, str]:
         """`get`, which without `replace` refuses if something else has that name. The state that is
-        kept then. Raises Conflict (code `name_taken`)."""
+        kept then, and what is missing of the variable. Raises Conflict (code `name_taken`)."""
         target = new or name
         if target in self.session.namespace and not replace:
             raise Conflict(
@@ -112,26 +111,18 @@ class Verbs:
                 code="name_taken",
                 hint="Nothing was changed. Choose another name.",
             )
-        _, kept = self._put(name, at, new, trust)
-        return kept
-
-    def missing_part(self, name: str, *, at: str) -> str:
-        """Why a part of the variable was not kept at `at`; "" where all of it was."""
-        from jupyter_rewind.kernels.onevariable import missing_part
-
-        snapshot, source = self._find(at)
-        return missing_part(source or self.session.timeline.store, snapshot, name)
+        return self._put(name, at, new, trust)[1:]
 
     def _put(
-        self, name: str, at: str | int, new: str | None, trust: bool
-    ) -> tuple[object, Snapshot | None]:
+        self, name: str, at: str, new: str | None, trust: bool
+    ) -> tuple[object, Snapshot | None, str]:
+        from jupyter_rewind.kernels.onevariable import check_place, missing_part
+
         target = new or name
         if not target.isidentifier() or keyword.iskeyword(target):
             raise InvalidInput(f"{target!r} is no name for a variable.")
-        timeline = self.session.timeline
-        snapshot, source = self._find(str(at))
-        from jupyter_rewind.kernels.onevariable import refuse_over_living
-
+        timeline, namespace = self.session.timeline, self.session.namespace
+        snapshot, source = self._find(at)
         try:
             value = timeline.load(snapshot, name, source=source, trust=trust)
         except RestoreRefused as error:
@@ -139,13 +130,14 @@ class Verbs:
 
             explain_late(error, name, snapshot, lambda: self.session.archive)
             raise
-        is_there = target in self.session.namespace
-        if is_there and (lost := self.missing_part(name, at=str(at))):
-            refuse_over_living(name, str(at), target, lost)
-        kept = timeline.keep_first() if is_there else None
-        self.session.namespace[target] = value
+        lost, kept = missing_part(source or timeline.store, snapshot, name), None
+        if target in namespace:
+            wanted = name, at, lost
+            check_place(timeline.store, timeline.present, namespace[target], wanted, target)
+            kept = timeline.keep_first()
+        namespace[target] = value
         timeline.note_change()
-        return value, kept
+        return value, kept, lost
 
     # --- looking ------------------------------------------------------------------------
 

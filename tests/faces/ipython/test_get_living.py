@@ -55,15 +55,59 @@ def test_what_may_hold_the_living_one_is_not_replaced_by_what_lacks_it(
         kernel.verbs.take("d", at="1", new=None, replace=True)
     assert "%rewind get d --at 1 --as d_then" in (refused.value.hint or "")
     assert kernel.namespace["d"]["g"] is living
-    kernel.verbs.take("d", at="1", new="d_then", replace=True)
+    _, lost = kernel.verbs.take("d", at="1", new="d_then", replace=True)
     assert kernel.namespace["d_then"]["n"] == 1
-    assert "a generator" in kernel.verbs.missing_part("d", at="1")
+    assert "a generator" in lost
+
+
+def test_a_function_that_holds_what_was_not_kept_replaces_no_living_one(
+    kernel: QuickKernel,
+) -> None:
+    """What its closure holds is a part of it."""
+    kernel.run(
+        "def make():\n    g = iter(x for x in range(9))\n    return lambda: next(g)\nf = make()"
+    )
+    kernel.run("f()")
+    living = kernel.namespace["f"]
+    with pytest.raises(RestoreRefused, match="Nothing was changed"):
+        kernel.verbs.take("f", at="1", new=None, replace=True)
+    assert kernel.namespace["f"] is living
+    assert living() == 1
+
+
+@pytest.mark.parametrize(
+    "living", ["(i for i in range(9))", "[1, (i for i in range(9))]"], ids=["itself", "in a list"]
+)
+def test_what_lives_now_is_not_replaced_by_what_was_kept(kernel: QuickKernel, living: str) -> None:
+    """A generator has the name now, and no state could hold it: undo would not bring it back."""
+    kernel.run("y = [1]; x = [2]")
+    kernel.run(f"y = {living}")
+    now = kernel.namespace["y"]
+    for name in ("y", "x"):
+        with pytest.raises(RestoreRefused, match="What y holds now cannot be kept") as refused:
+            kernel.verbs.take(name, at="1", new="y", replace=True)
+        assert "--as y_then" in (refused.value.hint or "")
+    assert kernel.namespace["y"] is now
+    kernel.verbs.take("y", at="1", new="y_then", replace=True)
+    assert kernel.namespace["y_then"] == [1]
+
+
+def test_what_is_missing_is_told_of_the_state_that_was_asked_for(kernel: QuickKernel) -> None:
+    """`head~1` is counted before the present is kept as a state of its own."""
+    kernel.run("v = [1]; w = [1]")
+    kernel.run("del v")
+    kernel.run("w.append(3)")
+    kernel.namespace["w"].append(4)
+    kept, lost = kernel.verbs.take("v", at="head~2", new="w", replace=True)
+    assert (kernel.namespace["w"], lost) == ([1], "")
+    assert kept is not None
 
 
 def test_what_was_kept_whole_replaces_whatever_has_its_name(kernel: QuickKernel) -> None:
     """Nothing is lost there, so nothing is refused."""
     kernel.run("rows = [3, 1, 2]")
     kernel.run("rows.sort()")
-    assert kernel.verbs.take("rows", at="1", new=None, replace=True) is not None
+    kept, lost = kernel.verbs.take("rows", at="1", new=None, replace=True)
+    assert kept is not None
+    assert lost == ""
     assert kernel.namespace["rows"] == [3, 1, 2]
-    assert kernel.verbs.missing_part("rows", at="1") == ""
