@@ -103,9 +103,11 @@ def check_place(
             " living one, which nothing could bring back.",
             hint=hint,
         )
-    if living := missing_part(store, present(), target):
+    now = present()
+    living = "you left it out" if target in now.excluded else missing_part(store, now, target)
+    if living:
         raise RestoreRefused(
-            f"What {target} holds now cannot be kept: {living}. Nothing could bring it back.",
+            f"What {target} holds now is not kept: {living}. Nothing could bring it back.",
             hint=hint,
         )
 

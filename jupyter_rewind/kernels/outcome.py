@@ -13,6 +13,7 @@ from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.losses import WHOLE, HubLosses, Loss, worse
 from jupyter_rewind.kernels.pods import HUB, SMALL, VARIABLE, words_for_root
 from jupyter_rewind.kernels.records import PodRecord
+from jupyter_rewind.kernels.standing import holds_placeholder
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity, VariableReport
 
@@ -95,6 +96,8 @@ def _what_came(
         return Fidelity.EXACT, ""
     is_alive = is_same or (key in loader.living and key not in loader.dead)
     if one.fidelity is Fidelity.MISSING and is_alive:
+        if holds_placeholder(loader.namespace.get(one.name)):
+            return one.fidelity, one.reason  # what it stands for is gone
         return Fidelity.REFERENCE, _ALIVE
     return one.fidelity, one.reason
 
@@ -109,7 +112,7 @@ def _is_left(key: str, name: str, loader: Loader) -> bool:
 
 
 def told_alive(
-    report: Iterable[VariableReport], changed: Collection[str]
+    report: Iterable[VariableReport], changed: Collection[str], namespace: Mapping[str, Any]
 ) -> tuple[VariableReport, ...]:
     """The report on a state whose very objects are there; `changed` are the names of those that
     were others, or not what they are."""
@@ -121,7 +124,7 @@ def told_alive(
             changed=one.name in changed,
             left_alive=True,
         )
-        if one.fidelity is Fidelity.MISSING
+        if one.fidelity is Fidelity.MISSING and not holds_placeholder(namespace.get(one.name))
         else replace(one, changed=one.name in changed)
         for one in report
     )

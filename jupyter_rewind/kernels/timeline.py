@@ -327,7 +327,7 @@ class Timeline:
         left = {name for name in changed if id(values.get(name, self)) in undone.left}
         changed -= {name for name in left if values[name] is self.namespace.get(name)}
         del values
-        report = self._touched(told_alive(self.report(undone.to), changed))
+        report = self._touched(told_alive(self.report(undone.to), changed, self.namespace))
         removed = tuple(sorted(before - self._names()))
         return Moved(undone.to, undone.kept, report, undone.problems, removed)
 

@@ -188,7 +188,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _left_alive(left: Sequence[VariableReport]) -> str:
     """Which variables are, or hold, what no move takes back."""
-    names = ", ".join(f"{each.name} ({each.type_name})" for each in left)
+    names = ", ".join(f"{each.name} ({each.type_name})" for each in left[:_NAMED])
+    names += f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     return f"What was not kept of {names} is still alive, and stays what it is now."
 
 

@@ -84,7 +84,7 @@ def test_what_lives_now_is_not_replaced_by_what_was_kept(kernel: QuickKernel, li
     kernel.run(f"y = {living}")
     now = kernel.namespace["y"]
     for name in ("y", "x"):
-        with pytest.raises(RestoreRefused, match="What y holds now cannot be kept") as refused:
+        with pytest.raises(RestoreRefused, match="What y holds now is not kept") as refused:
             kernel.verbs.take(name, at="1", new="y", replace=True)
         assert "--as y_then" in (refused.value.hint or "")
     assert kernel.namespace["y"] is now
@@ -111,3 +111,13 @@ def test_what_was_kept_whole_replaces_whatever_has_its_name(kernel: QuickKernel)
     assert kept is not None
     assert lost == ""
     assert kernel.namespace["rows"] == [3, 1, 2]
+
+
+def test_what_was_left_out_is_not_replaced(kernel: QuickKernel) -> None:
+    """You said that it is not to be kept: so nothing could bring it back."""
+    kernel.run("big = [1, 2]")
+    kernel.verbs.exclude("big")
+    kernel.run("big.append(3)")
+    with pytest.raises(RestoreRefused, match="is not kept: you left it out"):
+        kernel.verbs.take("big", at="1", new=None, replace=True)
+    assert kernel.namespace["big"] == [1, 2, 3]

@@ -107,3 +107,29 @@ def test_a_value_that_refuses_to_be_kept_is_told_as_left(kernel: QuickKernel) ->
     assert kernel.namespace["x"].v == 2
     assert counted(back) == "1 variable brought back, 1 as they were, 1 left as they are now."
     assert LEFT.format("x (Stub)") in str(back).splitlines()
+
+
+def test_what_only_stands_for_what_is_gone_is_never_called_alive(tmp_path: Path) -> None:
+    """A kernel that took a state over has placeholders: later moves, undo and redo say that what
+    they stand for is missing."""
+    first = QuickKernel(tmp_path, {})
+    first.run("g = (i for i in range(9)); d = {'g': g}; n = 1")
+    first.run("n = 2")
+    first.session.close("exit")
+    kernel = QuickKernel(tmp_path, {})
+    kernel.verbs.resume(None)
+    kernel.run("n = 3")
+    kernel.run("n = 4")
+    for back in (kernel.verbs.to("head~1"), kernel.verbs.undo(), kernel.verbs.redo()):
+        assert "alive" not in str(back)
+        assert "  g (generator) is missing: a generator `<genexpr>`" in str(back)
+        assert not any(one.left_alive for one in back.variables)
+    kernel.session.close("exit")
+
+
+def test_of_very_many_that_are_left_a_few_are_named(kernel: QuickKernel) -> None:
+    """One line, however many generators there are."""
+    kernel.run("for i in range(30): globals()[f'g{i}'] = (each for each in 'abc')\nn = 1")
+    kernel.run("n = 2")
+    [line] = [each for each in str(kernel.verbs.to(1)).splitlines() if "still alive" in each]
+    assert (line.count("(generator)"), "and 25 more" in line) == (5, True)

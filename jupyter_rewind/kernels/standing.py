@@ -1,0 +1,43 @@
+"""Whether something in a value only stands for what is gone: placeholders that a restore made."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from jupyter_rewind.kernels.placeholders import Placeholder
+
+_MOST = 2000
+"""So many objects are looked at; what holds more of them is told by its first."""
+_CLOSED = (type, types.ModuleType, types.GeneratorType, types.FrameType, types.CodeType)
+
+
+def holds_placeholder(value: Any) -> bool:
+    """Whether the value is a placeholder, or holds one. Calls nothing of the user's."""
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting and len(seen) < _MOST:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        kind = type(one)
+        if issubclass(kind, Placeholder):
+            return True
+        if not issubclass(kind, _CLOSED):
+            waiting += _within(one, kind)
+    return False
+
+
+def _within(value: Any, kind: type) -> Iterable[Any]:
+    if kind is types.FunctionType:
+        held: tuple[Any, ...] = value.__closure__ or ()  # its globals are the whole notebook
+        return held
+    if kind in (list, tuple, set, frozenset):
+        return itertools.islice(value, _MOST)
+    if kind is dict:
+        return tuple(itertools.islice(value.values(), _MOST))
+    return gc.get_referents(value)
