@@ -176,6 +176,27 @@ def test_no_second_kernel_uses_the_semaphores_of_the_first(imaged: Imaged) -> No
     assert run_in(second, "print(work())") == imaged.run("print(work())") == "[1, 2]\n"
 
 
+def test_shared_memory_is_neither_shared_by_two_kernels_nor_missed_too_late(
+    imaged: Imaged,
+) -> None:
+    """Memory with a name: a second kernel is refused, and so is a restore where it was removed
+    since; both times the kernel is untouched. While it is there, it is what it is now."""
+    imaged.run(
+        "from multiprocessing.shared_memory import SharedMemory\n"
+        "s = SharedMemory(create=True, size=4096); s.buf[0] = 1; x = 1"
+    )
+    imaged.command("create", NOTEBOOK, "--label", "one")
+    told = imaged.command("restore", NOTEBOOK, "one", "--beside", status=7)["error"]
+    assert "Two kernels would write into /dev/shm/psm_" in told["message"]
+    imaged.run("s.buf[0] = 2; x = 2")
+    imaged.command("restore", NOTEBOOK, "one")
+    assert imaged.run("print(x, s.buf[0])") == "1 2\n"
+    imaged.run("s.close(); s.unlink(); x = 3")
+    told = imaged.command("restore", NOTEBOOK, "one", status=7)["error"]
+    assert "/dev/shm/psm_" in told["message"] and "is gone" in told["message"]
+    assert imaged.run("print(x)") == "3\n"
+
+
 def test_an_image_of_an_earlier_kernel_is_the_notebooks_too(imaged: Imaged) -> None:
     """It is found by its name though the notebook has a new kernel, which is not touched; the words
     say how to connect the notebook to the one that came back."""

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels.images import linked
-from jupyter_rewind.kernels.images.openfiles import LIST, OpenFile, is_database, read_files
-
-_NOT_FILES = ("/proc/", "/dev/")
+from jupyter_rewind.kernels.images.openfiles import (
+    LIST,
+    OpenFile,
+    is_database,
+    is_on_disk,
+    read_files,
+)
 
 
 def require_alone(folder: Path, own: Path) -> None:
@@ -42,7 +46,7 @@ def _is_shared(file: OpenFile) -> bool:
     return (
         file.is_written
         and not file.is_appended
-        and not file.name.startswith(_NOT_FILES)
+        and is_on_disk(file.name)
         and os.path.isfile(file.name)
         and not is_database(file.name)
     )

@@ -36,7 +36,7 @@ _REGULAR = 3
 _ID, _FLAGS, _POSITION, _NAME, _SIZE, _BUILD_ID = 1, 2, 3, 6, 8, 11
 _ORIGINAL, _KIND, _DELETED = 1, 3, 1
 _DATABASE = b"SQLite format 3\0"
-_NOT_FILES = ("/proc/", "/dev/")
+_NOT_FILES, _SHARED = ("/proc/", "/dev/"), "/dev/shm/"
 LIST, REMAPPED = "files.img", "remap-fpath.img"
 _DESCRIPTORS, _LOCKS = "fdinfo-*.img", "filelocks.img"
 _DESCRIPTOR, _HELD = 4, 4
@@ -130,7 +130,7 @@ def check_files(
     problems: dict[str, None] = {}
     sizes: dict[str, int] = {}
     for file in files:
-        if file.size is None or file.number in deleted or file.name.startswith(_NOT_FILES):
+        if file.size is None or file.number in deleted or not is_on_disk(file.name):
             continue
         try:
             status = os.stat(file.name)
@@ -161,6 +161,11 @@ def _messages(folder: Path, pattern: str) -> Iterator[dict[int, int]]:
 def _is_overwritten(file: OpenFile) -> bool:
     is_file = file.size is not None and not file.name.startswith(_NOT_FILES)
     return is_file and file.is_written and not file.is_appended
+
+
+def is_on_disk(name: str) -> bool:
+    """Whether it is a file, or memory that processes share by its name: both may be gone."""
+    return name.startswith(_SHARED) or not name.startswith(_NOT_FILES)
 
 
 def is_database(name: str) -> bool:
