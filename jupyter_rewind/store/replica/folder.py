@@ -37,9 +37,12 @@ class FolderObjects:
         cannot be told: it may be mounted and answer nothing."""
         place = self._folder.resolve()
         try:
-            os.lstat(place)
+            # Who goes in has an automounter mount what belongs there; to ask alone does not.
+            os.scandir(place).close()
         except (FileNotFoundError, NotADirectoryError):
             return False
+        except PermissionError:
+            pass  # what keeps us out says nothing of mounts
         except OSError as error:
             raise _no_answer(error, place) from error
         return os.path.ismount(place)
