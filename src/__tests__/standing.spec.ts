@@ -96,6 +96,10 @@ describe('standingWords of what is not saved', () => {
     expect(unsaved('sending').long).toMatch(/server; the latest are on their/);
     expect(unsaved(null).long).toMatch(/in this tab only/);
   });
+
+  it('does not call what a cell puts out edits that are in this tab only', () => {
+    expect(unsaved(null).long).toMatch(/cells put out is in the journal/);
+  });
 });
 
 describe('standingWords of a shared document', () => {

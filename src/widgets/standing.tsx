@@ -47,7 +47,9 @@ export function standingWords(
             ? trans.__(
                 'The edits are kept as a draft in this browser: the server does not take them now. Where you are signed out, sign in again in another tab.'
               )
-            : trans.__('The edits are in this tab only.');
+            : trans.__(
+                'What is not in the file yet is in this tab only; what cells put out is in the journal of their kernel, too.'
+              );
   switch (standing) {
     case 'saved': {
       const at = saving.savedAt;
