@@ -85,15 +85,15 @@ def check_place(
     value: object,
     wanted: tuple[str, str, str],
     target: str,
-) -> None:
-    """Raises RestoreRefused where no undo could bring back the `value` that `target` holds now.
+) -> Snapshot:
+    """A state of now, made by `present`, which holds the `value` that `target` holds. Raises
+    RestoreRefused where no undo could bring that back.
 
-    `wanted` is the variable, the state and what is missing of it there; `present` keeps a state of
-    now, which tells whether the value was kept.
+    `wanted` is the variable, the state and what is missing of it there.
     """
     name, at, lost = wanted
     if issubclass(type(value), Placeholder):
-        return
+        return present()
     hint = (
         f"Nothing was changed. Take another name: %rewind get {name} --at {at} --as {target}_then"
     )
@@ -110,6 +110,7 @@ def check_place(
             f"What {target} holds now is not kept: {living}. Nothing could bring it back.",
             hint=hint,
         )
+    return now
 
 
 def _refuse_placeholder(found: object, record: PodRecord, name: str, snapshot: Snapshot) -> None:

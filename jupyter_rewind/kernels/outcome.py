@@ -96,7 +96,7 @@ def _what_came(
         return Fidelity.EXACT, ""
     is_alive = is_same or (key in loader.living and key not in loader.dead)
     if one.fidelity is Fidelity.MISSING and is_alive:
-        if holds_placeholder(loader.namespace.get(one.name)):
+        if holds_placeholder(loader.values.get(key, loader.namespace.get(one.name))):
             return one.fidelity, one.reason  # what it stands for is gone
         return Fidelity.REFERENCE, _ALIVE
     return one.fidelity, one.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import types
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,9 +19,9 @@ _CLOSED = (type, types.ModuleType, types.GeneratorType, types.FrameType, types.C
 def holds_placeholder(value: Any) -> bool:
     """Whether the value is a placeholder, or holds one. Calls nothing of the user's."""
     seen: set[int] = set()
-    waiting = [value]
+    waiting = deque([value])
     while waiting and len(seen) < _MOST:
-        one = waiting.pop()
+        one = waiting.popleft()
         if id(one) in seen:
             continue
         seen.add(id(one))

@@ -148,12 +148,13 @@ class Timeline:
 
         return self._move(target, source or self.store, trust, note)
 
-    def keep_first(self) -> Snapshot:
-        """The present is kept, and what is about to change can be undone as a move can.
+    def keep_first(self, kept: Snapshot | None = None) -> Snapshot:
+        """The present is kept, unless it is as `kept`; what is about to change can be undone as a
+        move can.
 
         Raises RestoreRefused where it cannot be, Storage.
         """
-        kept = self.present()
+        kept = self.present() if kept is None else kept
         self._undo.append(kept)
         self._redo.clear()
         return kept

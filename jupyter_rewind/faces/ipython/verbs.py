@@ -132,9 +132,11 @@ class Verbs:
             raise
         lost, kept = missing_part(source or timeline.store, snapshot, name), None
         if target in namespace:
-            wanted = name, at, lost
-            check_place(timeline.store, timeline.present, namespace[target], wanted, target)
-            kept = timeline.keep_first()
+            # A ref like `head~1` is another state's, once the present is kept.
+            wanted = name, at if at.isdigit() else str(snapshot.id), lost
+            kept = timeline.keep_first(
+                check_place(timeline.store, timeline.present, namespace[target], wanted, target)
+            )
         namespace[target] = value
         timeline.note_change()
         return value, kept, lost

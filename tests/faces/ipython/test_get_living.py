@@ -121,3 +121,17 @@ def test_what_was_left_out_is_not_replaced(kernel: QuickKernel) -> None:
     with pytest.raises(RestoreRefused, match="is not kept: you left it out"):
         kernel.verbs.take("big", at="1", new=None, replace=True)
     assert kernel.namespace["big"] == [1, 2, 3]
+
+
+def test_the_command_that_is_proposed_names_the_state_that_was_asked_for(
+    kernel: QuickKernel,
+) -> None:
+    """Also where `head~N` said which: to refuse keeps a state more."""
+    for source in ("y = [1]", "y = [1, 2]", "y = (i for i in range(9))"):
+        kernel.run(source)
+    with pytest.raises(RestoreRefused) as refused:
+        kernel.verbs.take("y", at="head~2", new=None, replace=True)
+    words = (refused.value.hint or "").split()
+    at, new = words[words.index("--at") + 1], words[words.index("--as") + 1]
+    kernel.verbs.take("y", at=at, new=new, replace=True)
+    assert kernel.namespace["y_then"] == [1]

@@ -127,6 +127,23 @@ def test_what_only_stands_for_what_is_gone_is_never_called_alive(tmp_path: Path)
     kernel.session.close("exit")
 
 
+def test_what_takes_the_place_of_a_placeholder_is_alive(tmp_path: Path) -> None:
+    """A living generator comes back under the name that a placeholder has now."""
+    first = QuickKernel(tmp_path, {})
+    first.run("g = (i for i in range(9)); n = 1")
+    first.session.close("exit")
+    kernel = QuickKernel(tmp_path, {})
+    kernel.verbs.resume(None)
+    kernel.run("h = (i for i in range(9)); n = 2")
+    kernel.run("g = h; n = 3")
+    living = kernel.namespace["h"]
+    kernel.verbs.to("head~1")
+    back = kernel.verbs.undo()
+    assert kernel.namespace["g"] is living
+    assert "is missing" not in str(back)
+    kernel.session.close("exit")
+
+
 def test_of_very_many_that_are_left_a_few_are_named(kernel: QuickKernel) -> None:
     """One line, however many generators there are."""
     kernel.run("for i in range(30): globals()[f'g{i}'] = (each for each in 'abc')\nn = 1")
