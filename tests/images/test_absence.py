@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,10 @@ def _is_connected(process: int, place: Place) -> bool:
     assert hosted is not None
     port = json.loads(Path(hosted.connection).read_text())["iopub_port"]
     lines = Path(f"/proc/{process}/net/tcp").read_text().splitlines()[1:]
-    mine = {os.readlink(each) for each in Path(f"/proc/{process}/fd").iterdir()}
+    mine = set[str]()
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed since it was listed
+            mine.add(os.readlink(each))
     rows = [line.split() for line in lines]
     return any(
         row[2].endswith(f":{port:04X}") and row[3] == "01" and f"socket:[{row[9]}]" in mine
