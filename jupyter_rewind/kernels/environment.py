@@ -10,8 +10,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import ModuleType
 from typing import Any
+
+from jupyter_rewind.kernels import ranfiles
 
 Values = dict[str, Any]
 
@@ -26,6 +29,8 @@ class Environment:
         self._variables = dict(os.environ)
         self._read: tuple[object, dict[str, str | None]] | None = None
         self._path = list(sys.path)
+        self._scopes: Collection[dict[str, Any]] = ()
+        self._modules: dict[str, ModuleType] = {}
 
     def read(self) -> Values:
         """Each part under its name. Calls nothing of the user's and changes nothing."""
@@ -56,10 +61,31 @@ class Environment:
                 problems.append(f"{name} could not be set: {error}")
         return tuple(problems)
 
+    def move(
+        self, now: Values, then: object, scopes: Collection[dict[str, Any]]
+    ) -> tuple[str, ...]:
+        """As `apply`, where a state comes back whose functions run in these `scopes`; None as what
+        was `then`: nothing around differs from `now`. IPython's own parts differ all the same.
+
+        To apply `now` afterwards brings back the modules that there are."""
+        shells = sys.modules.get("IPython.core.getipython")
+        shell = shells.get_ipython() if shells is not None else None
+        self._modules = dict(ranfiles.modules_of(shell))
+        self._scopes = scopes
+        of_ipython = {name: now.get(name, []) for name in ("display", "scripts")}
+        try:
+            return self.apply({**of_ipython, **(then if isinstance(then, dict) else {})})
+        finally:
+            self._scopes = ()
+
     def display(self) -> list[str]:
         """Which of `_`, `__` and `___` are IPython's to set."""
         shells = sys.modules.get("IPython.core.getipython")
         return _read_display(self, shells) if shells is not None else []
+
+    def _set_scripts(self, module: Any, files: list[str]) -> None:
+        modules = ranfiles.modules_of(module.get_ipython())
+        ranfiles.put(modules, files, self._scopes, self._modules)
 
     # -- the process ---------------------------------------------------------------------------
 
@@ -126,6 +152,10 @@ def _set_display(_: Environment, module: Any, own: list[str]) -> None:
         setattr(shell.displayhook, name, value)
         if name in shell.user_ns_hidden:
             shell.user_ns_hidden[name] = value
+
+
+def _read_scripts(_: Environment, module: Any) -> list[str]:
+    return list(ranfiles.modules_of(module.get_ipython()))
 
 
 def _read_folder(_: Environment, module: Any) -> str:
@@ -286,4 +316,5 @@ _PARTS: dict[str, tuple[str, _Read, _Set]] = {
     "matplotlib": ("matplotlib", _read_matplotlib, _set_matplotlib),
     "sklearn": ("sklearn", _read_sklearn, _set_sklearn),
     "display": ("IPython.core.getipython", _read_display, _set_display),
+    "scripts": ("IPython.core.getipython", _read_scripts, Environment._set_scripts),
 }

@@ -88,11 +88,9 @@ class Prepared:
             problems += self._set_modules(values)
             problems += shared.words(self._namespace) if shared is not None else ()
             if environment is not None:
-                # Where nothing around differs, IPython's results do all the same.
                 around = self._loader.values.get(ENVIRONMENT)
-                around = around if type(around) is dict else {}
-                display = self._around.get("display", [])
-                problems += environment.apply({"display": display, **around})
+                scopes = self._loader.homes.used.values()
+                problems += environment.move(self._around, around, scopes)
             if capturer is not None:
                 self._hand_over(capturer, values)
         except BaseException as error:
