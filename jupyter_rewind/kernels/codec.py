@@ -316,17 +316,7 @@ def _of_instances(kind: type, whole: Collection[str]) -> Handler | None:
     return _sentinels(kind, whole) or quiet.find_reducer(kind)
 
 
-def _reduce_iterator(value: Any, _: Any) -> Any:
-    """Its place is set when all it runs over is filled: pickle's own way would cut it short."""
-    make, arguments, *state = value.__reduce__()
-    if not state:
-        return make, arguments
-    return rebuild.make_iterator, (make, arguments[0], state[0])
-
-
 _SPECIAL: dict[type, Handler | None] = {
-    type(iter([])): _reduce_iterator,
-    type(reversed([])): _reduce_iterator,
     types.FunctionType: functions.reduce_function,
     types.CellType: functions.reduce_cell,
     types.CodeType: functions.reduce_code,

@@ -79,3 +79,12 @@ def type_and_repr(value: Any) -> tuple[str, str]:
 def read_json(decoders: Any) -> Any:
     plain, own = decoders
     return plain.decode('{"a": [1, 2.5]}'), own.decode('[{"a\t": 0}, 12, "\t"]')
+
+
+class Ones:
+    """A sequence that Python goes through by asking for one place after the other."""
+
+    def __getitem__(self, place: int) -> int:
+        if place > 2:
+            raise IndexError(place)
+        return 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import array
 import gc
 import itertools
 import types
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction, stand_in
 from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.model.snapshot import Fidelity
@@ -17,6 +20,28 @@ _KINDS = {
     types.CoroutineType: ("a coroutine", "cr_frame"),
     types.AsyncGeneratorType: ("an asynchronous generator", "ag_frame"),
 }
+_MADE: dict[str, Callable[[], Iterator[Any]]] = {
+    "list": lambda: iter([]),
+    "reversed list": lambda: reversed([]),
+    "tuple": lambda: iter(()),
+    "text": lambda: iter(""),
+    "text beyond ASCII": lambda: iter("\u00e9"),
+    "bytes": lambda: iter(b""),
+    "bytearray": lambda: iter(bytearray()),
+    "array": lambda: iter(array.array("b")),
+    "sequence": lambda: iter(_Sequence()),
+    "calls": lambda: iter(int, 0),
+}
+"""Iterators that have let go of what they went through, once they came to its end. Under these
+names they are in stored pods."""
+
+
+class _Sequence:
+    def __getitem__(self, _: int) -> Any:
+        raise IndexError
+
+
+_ENDED = {type(make()): name for name, make in reversed(_MADE.items())}
 
 
 def register(registry: Registry) -> None:
@@ -29,6 +54,8 @@ def register(registry: Registry) -> None:
         registry.add(type(iter(view)), reduce_snapshot_iterator)
     for view in (mapping, mapping.values(), mapping.items()):
         registry.add(type(reversed(view)), reduce_snapshot_iterator)
+    for kind in _ENDED:
+        registry.add(kind, reduce_sequence_iterator)
     for name in dir(itertools):
         kind = getattr(itertools, name)
         if isinstance(kind, type):
@@ -70,6 +97,24 @@ def reduce_snapshot_iterator(value: Any, context: Context) -> Reduction:
     context.note(Fidelity.REBUILT, "an iterator over what was left; it does not follow its source")
     reduction: Reduction = value.__reduce__()
     return reduction
+
+
+def reduce_sequence_iterator(value: Any, _: Context) -> Reduction:
+    make, arguments, *state = value.__reduce__()
+    if not state and len(arguments) == 1:
+        return make_ended, (_ENDED[type(value)],)
+    if state and isinstance(arguments[0], list):
+        # Its place is set when all it runs over is filled: pickle's own way would cut it short.
+        return rebuild.make_iterator, (make, arguments[0], state[0])
+    return make, arguments, *state
+
+
+def make_ended(name: str) -> Iterator[Any]:
+    """An iterator of this kind that has come to its end: it is not one over what is empty."""
+    made = _MADE[name]()
+    for _ in made:
+        pass
+    return made
 
 
 def reduce_itertool(value: Any, _: Context) -> Reduction:

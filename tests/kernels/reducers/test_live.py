@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import io
 import itertools
 import logging
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import Registry, lookup
 from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.pickling import keep, round_trip
-from tests.support.values import Foreign, Node, squares
+from tests.support.values import Foreign, Node, Ones, squares
 
 
 def test_a_generator_is_a_placeholder_that_says_where_it_stood() -> None:
@@ -55,6 +57,37 @@ def test_iterators_go_on_where_they_stood() -> None:
         next(value)
         back = round_trip(value)
         assert [next(back), next(back)][0] == next(value)
+
+
+_ENDED: dict[str, Callable[[], Any]] = {
+    "a list": lambda: iter([1]),
+    "a list, from its end": lambda: reversed([1]),
+    "a tuple": lambda: iter((1,)),
+    "text": lambda: iter("a"),
+    "text beyond ASCII": lambda: iter("\u00e9"),
+    "bytes": lambda: iter(b"a"),
+    "an array": lambda: iter(array.array("b", [1])),
+    "a sequence": lambda: iter(Ones()),
+}
+
+
+@pytest.mark.parametrize("make", _ENDED.values(), ids=_ENDED)
+def test_an_iterator_that_came_to_its_end_stays_there(make: Callable[[], Any]) -> None:
+    """It comes back as the kind that it is, and over nothing."""
+    value = make()
+    assert type(round_trip(value)) is type(value)
+    list(value)
+    back = round_trip(value)
+    assert type(back) is type(value) and next(back, None) is None
+    assert back.__reduce__() == value.__reduce__()
+
+
+def test_calls_that_came_to_their_end_stay_there() -> None:
+    """`iter(function, last)`; the function is not called again."""
+    value = iter(int, 0)
+    assert list(value) == []
+    back = round_trip(value)
+    assert type(back) is type(value) and next(back, None) is None
 
 
 def test_files_are_not_touched_and_can_be_opened_again(tmp_path: Path) -> None:
