@@ -12,7 +12,7 @@ import sys
 import types
 from typing import Any, Protocol
 
-from jupyter_rewind.kernels import living, rebuild
+from jupyter_rewind.kernels import enumerations, living, rebuild
 from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.homes import is_generated, used_of
 from jupyter_rewind.kernels.lost import Lost, find_lost
@@ -240,13 +240,10 @@ def _makes_members(base: type) -> bool:
 
 def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
     own: set[str] = set(rebuild.UNKEPT)
-    members: dict[str, Any] = {}
-    values: dict[str, Any] = {}
+    told: dict[str, Any] = {"members": {}, "values": {}}
     if isinstance(made, enum.EnumMeta):
-        held: dict[str, Any] = dict(made.__members__)
-        own |= _enum_own(made, writer) | set(held)
-        members = {name: _own_of_member(one) for name, one in held.items()}
-        values = {name: one._value_ for name, one in held.items()}
+        own |= _enum_own(made, writer) | set(made.__members__)
+        told = enumerations.state_of(made)
     elif _is_namedtuple(made):
         own |= (rebuild.NAMEDTUPLE_OWN - {"__doc__"}) | set(made._fields)
     attributes = {
@@ -255,15 +252,14 @@ def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
         if name not in own and not _is_made_with_it(made, value)
     }
     attributes["__qualname__"] = made.__qualname__
-    told = {"annotates_new": True} if _annotates_new(made) else {}
+    if _annotates_new(made):
+        told["annotates_new"] = True
     return {
         **told,
         "uid": writer.uid_of(made),
         "name": made.__name__,
         "bases": made.__bases__,
         "attributes": attributes,
-        "members": members,
-        "values": values,
         "registered": living.registered_with(made),
     }
 
@@ -294,10 +290,6 @@ def _head(made: type) -> dict[str, Any]:
     if slots is not None:
         head["__slots__"] = slots if isinstance(slots, str | dict) else tuple(slots)
     return head
-
-
-def _own_of_member(member: Any) -> dict[str, Any]:
-    return {name: one for name, one in vars(member).items() if name not in rebuild.MEMBER_OWN}
 
 
 def _is_made_with_it(made: type, value: Any) -> bool:

@@ -60,6 +60,7 @@ class Loader(Copying):
         self.values: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.made: dict[str, Any] = {}
+        self.combined: dict[int, dict[Any, Any]] = {}
         self.cells: dict[str, types.CellType] = {}
         self.hashes: dict[Digest, tuple[bytes, list[BufferState]]] = {}
         """For each pod that was loaded: what the next capture compares with."""
@@ -147,7 +148,7 @@ class Loader(Copying):
             held.clear()
         self.deferred.clear()
         self.homes.let_go()
-        self.namespace, self._known = {}, ()
+        self.namespace, self._known, self.combined = {}, (), {}
 
     def finish(self) -> None:
         """Containers whose keys tell their own hash are filled: everything has its state now."""

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 from jupyter_rewind.errors import Format, Internal
-from jupyter_rewind.kernels import living
+from jupyter_rewind.kernels import enumerations, living
 from jupyter_rewind.kernels.classbodies import (
     changed_attributes,
     remove_attribute,
@@ -37,6 +37,7 @@ class Loading(Protocol):
     finals: Any
     staging: Any
     made: dict[str, Any]
+    combined: dict[int, dict[Any, Any]]
 
     def hub(self, uid: str) -> Any: ...
     def live(self, uid: str) -> Any: ...
@@ -165,8 +166,11 @@ def fill_list(made: list[Any], content: Any) -> None:
 
 
 def make_iterator(make: Any, source: Any, place: Any) -> Any:
-    made = make(source)
-    _loading().settle(made.__setstate__, place)
+    made, loading = make(source), current()
+    if loading is None:  # all of it stands
+        made.__setstate__(place)
+    else:
+        loading.settle(made.__setstate__, place)
     return made
 
 
@@ -309,6 +313,7 @@ def make_enum(
     loading = _loading()
     live = loading.live(uid)
     if live is not None:
+        loading.combined.setdefault(id(live), {})
         return live
     body = kind.__prepare__(name, bases)
     body["__module__"] = module
@@ -336,40 +341,34 @@ def set_class(made: Any, state: Mapping[str, Any]) -> None:
     """Every attribute of a class that its making does not give."""
     loading = _loading()
     if loading.live(state["uid"]) is made:
-        loading.defer(_set_live_class, made, state)
+        loading.defer(_set_live_class, made, state, loading.combined.get(id(made), {}))
     else:
-        living.set_values(made, state.get("values", {}))
-        _set_class(made, state)
+        _set_class(made, state, {})
 
 
-def _set_class(made: Any, state: Mapping[str, Any]) -> None:
+def _set_class(made: Any, state: Mapping[str, Any], found: dict[Any, Any]) -> None:
     for name, value in state["attributes"].items():
         set_attribute(made, name, value)
         if name == "__annotations__" and state.get("annotates_new"):
             made.__new__.__annotations__ = value
-    for name, attributes in state.get("members", {}).items():
-        vars(made.__members__[name]).update(attributes)
+    enumerations.set_members(made, state, found)
     if isinstance(made, abc.ABCMeta):
         abc.update_abstractmethods(cast(Any, made))
         for other in state.get("registered", ()):
             abc.ABCMeta.register(made, other)
 
 
-def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
+def _set_live_class(made: Any, state: Mapping[str, Any], found: dict[Any, Any]) -> None:
     if "name" in state:
         living.rename_class(made, state["name"], state["bases"])
     if isinstance(made, abc.ABCMeta):
         living.set_registered(made, state.get("registered", ()))
-    for member, attributes in state.get("members", {}).items():
-        own = vars(made.__members__[member])
-        for name in [name for name in own if name not in attributes and name not in MEMBER_OWN]:
-            del own[name]
-    living.set_values(made, state.get("values", {}))
     wanted = state["attributes"]
     for name in [name for name in vars(made) if name not in wanted]:
         if name not in UNKEPT and not _is_fixed(made, name):
             remove_attribute(made, name)
-    _set_class(made, {**state, "attributes": changed_attributes(made, wanted), "registered": ()})
+    changed = {**state, "attributes": changed_attributes(made, wanted), "registered": ()}
+    _set_class(made, changed, found)
 
 
 UNKEPT = frozenset(
@@ -377,9 +376,6 @@ UNKEPT = frozenset(
      "__module__", "__qualname__")
 )  # fmt: skip
 """Attributes of a class that its making gives, or that belong to the process alone."""
-
-MEMBER_OWN = frozenset(("_value_", "_name_", "__objclass__", "_sort_order_"))
-"""What a member of an enumeration gets when it is made."""
 
 ENUM_OWN = frozenset(
     name
@@ -390,7 +386,7 @@ ENUM_OWN = frozenset(
 
 def _is_fixed(made: Any, name: str) -> bool:
     value = vars(made)[name]
-    if isinstance(made, enum.EnumMeta) and (name in ENUM_OWN or isinstance(value, made)):
+    if isinstance(made, enum.EnumMeta) and (name in ENUM_OWN or name in made.__members__):
         return True
     return isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType) or (
         hasattr(made, "_fields") and name in NAMEDTUPLE_OWN | set(made._fields)

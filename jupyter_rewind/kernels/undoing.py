@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_rewind.kernels import living, rebuild
+from jupyter_rewind.kernels import enumerations, living, rebuild
 from jupyter_rewind.kernels.classbodies import remove_attribute, set_attribute
 from jupyter_rewind.kernels.finalized import Living
 from jupyter_rewind.kernels.functions import contents_of
@@ -98,7 +98,7 @@ def _class_as_it_was(value: Any) -> Undo:
     values: list[Undo] = []
     if isinstance(value, enum.EnumMeta):
         held: dict[str, Any] = dict(value.__members__)
-        members = [(vars(one), dict(vars(one))) for one in held.values()]
+        members = [(vars(one), dict(vars(one))) for one in enumerations.all_of(value)]
         values = [living.value_as_it_was(one) for one in held.values()]
 
     def put_back() -> None:

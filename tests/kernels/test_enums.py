@@ -133,3 +133,55 @@ def test_a_value_that_leads_to_what_changes_is_what_it_was(
     for each in (cells, again):
         each.check(f"{check} and last is E.A.value")
     again.close()
+
+
+def test_a_member_that_its_class_holds_besides_goes_away_with_it(
+    cells: Cells, tmp_path: Path
+) -> None:
+    """An attribute of the class that holds one of its members is no member."""
+    before = cells.run("import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2")
+    after = cells.run("E.first = E.A")
+    cells.go(before)
+    cells.check("'first' not in vars(E) and list(E) == [E.A, E.B]")
+    cells.go(after)
+    again = Cells(tmp_path, run="again")
+    again.go(after)
+    for each in (cells, again):
+        each.check("E.first is E.A and list(E) == [E.A, E.B]")
+    again.close()
+
+
+_MADE = "sorted(F._value2member_map_)"
+
+
+def test_combinations_of_flags_are_those_that_had_been_asked_for(
+    cells: Cells, tmp_path: Path
+) -> None:
+    """Also in a new kernel, with what the user hung on them; there is one of each."""
+    before = cells.run("import enum\nclass F(enum.Flag):\n    A = 1\n    B = 2\n    C = 4")
+    both = cells.run("a = F.A | F.B; a.note = [a]")
+    other = cells.run("b = ~F.A; a = None")
+    check = f"{_MADE} == [1, 2, 3, 4] and (F.A | F.B) is a and a.note == [a]"
+    cells.go(before)
+    cells.check(f"{_MADE} == [1, 2, 4]")
+    cells.go(both)
+    cells.check(check)
+    cells.go(other)
+    cells.check("(F.B | F.C) is b and (F.A | F.B).note == [F.A | F.B] and a is None")
+    again = Cells(tmp_path, run="again")
+    again.go(both)
+    again.check(check)
+    again.close()
+
+
+def test_what_is_built_aside_leaves_no_combination_behind(cells: Cells) -> None:
+    """A move that is dropped or taken back changes nothing in the living class."""
+    both = cells.run("import enum\nclass F(enum.Flag):\n    A = 1\n    B = 2\na = F.A | F.B")
+    cells.run("del F._value2member_map_[3]; a = 1")
+    cells.prepare(both).drop()
+    cells.check(f"{_MADE} == [1, 2]")
+    moved = cells.prepare(both)
+    moved.swap()
+    cells.check("(F.A | F.B) is a")
+    assert moved.take_back() is not None
+    cells.check(f"{_MADE} == [1, 2] and a == 1")

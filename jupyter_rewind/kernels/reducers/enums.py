@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
+from jupyter_rewind.kernels import enumerations, rebuild
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction
 from jupyter_rewind.kernels.reducers.registry import Registry
 
@@ -30,4 +31,8 @@ def reduce_member(value: Any, _: Context) -> Reduction:
 def find_member(kind: Any, name: str | None, value: Any) -> Any:
     """The member of this name; where there is none, that of this value."""
     found = type.__getattribute__(kind, "_member_map_").get(name)
-    return kind(value) if found is None else found
+    if found is not None:
+        return found
+    loading = rebuild.current()
+    aside = None if loading is None else loading.combined.get(id(kind))
+    return enumerations.combine(kind, value, aside)
