@@ -18,6 +18,7 @@ import sys
 import types
 import weakref
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,11 @@ def describe(namespace: dict[str, Any], values: dict[str, Any] | None = None) ->
     return look(namespace, values)[0]
 
 
+def describe_but_classes(namespace: dict[str, Any], values: dict[str, Any]) -> Text:
+    """As `describe`, without what the classes hold that these values lead to."""
+    return _Writer(namespace, but=values.values()).write(values)
+
+
 def look(namespace: dict[str, Any], values: dict[str, Any] | None = None) -> tuple[Text, set[int]]:
     """As `describe`, and where all lie that can change."""
     writer = _Writer(namespace)
@@ -49,10 +55,18 @@ def look(namespace: dict[str, Any], values: dict[str, Any] | None = None) -> tup
 
 
 class _Writer:
-    def __init__(self, namespace: dict[str, Any], *, is_within: bool = False) -> None:
-        """What `is_within` another one tells of sets only what can be told of each member alone."""
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        *,
+        is_within: bool = False,
+        but: Iterable[Any] | None = None,
+    ) -> None:
+        """What `is_within` another one tells of sets only what can be told of each member alone.
+        Of classes only the names are told, where any are given, `but` of these."""
         self.namespace = namespace
         self.is_within = is_within
+        self.whole = None if but is None else set(map(id, but))
         self.numbers: dict[int, int] = {id(namespace): 0}
         self.held: list[Any] = [namespace]
         self.queue: deque[Any] = deque()
@@ -79,6 +93,8 @@ class _Writer:
             return kind.__name__, repr(value) if not callable(value) else value.__qualname__
         if isinstance(value, type) and value.__module__ != "__main__":
             return "type", value.__module__, value.__qualname__
+        if isinstance(value, type) and self.whole is not None and id(value) not in self.whole:
+            return "class", value.__qualname__
         if kind is tuple:
             return "tuple", *self.all(value)
         if kind is frozenset:
@@ -206,7 +222,8 @@ class _Writer:
         shape = (value.dtype.str, value.shape, value.strides, value.flags.writeable, more)
         if value.dtype.hasobject:
             return *shape, self.all(value.ravel().tolist())
-        return *shape, value.tobytes()
+        # Not a masked array's own: that one sets what it fills with, which is a change.
+        return *shape, np.ndarray.tobytes(value)
 
     def overlaps(self) -> list[tuple[Any, ...]]:
         found = []

@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from jupyter_rewind.kernels.timeline import Timeline
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.keep import KernelStore
-from tests.kernels.oracle.isomorphism import Text, describe, look
+from tests.kernels.oracle.isomorphism import Text, describe, describe_but_classes, look
 from tests.kernels.programs import surroundings
 from tests.kernels.programs.grammar import START, Do
 from tests.kernels.programs.outside import Outside
@@ -31,6 +31,7 @@ from tests.kernels.programs.shells import Shell
 from tests.support.stores import QuickFiles
 
 Cells = tuple[tuple[int, str], ...]
+Tell = Callable[[dict[str, Any], dict[str, Any]], Text]
 _SHELLS: list[Shell] = []
 
 
@@ -72,11 +73,11 @@ class Twin:
             self._around = surroundings.look()
             return describe(self._shell.namespace) + surroundings.tell()
 
-    def one(self, cells: Cells, name: str) -> Text | None:
+    def one(self, cells: Cells, name: str, tell: Tell = describe) -> Text | None:
         """How one variable reads after these cells; None where there is none."""
         self.run(cells)
         space = self._shell.namespace
-        return describe(space, {name: space[name]}) if name in space else None
+        return tell(space, {name: space[name]}) if name in space else None
 
 
 class Program:
@@ -181,12 +182,18 @@ class Program:
             self._compare(self._now, f"beside what was after {len(state.cells)} cells")
 
     def _get(self, state: State, name: str) -> None:
-        """One variable out of the state is what it was, and everything else what it is."""
+        """One variable out of the state is what it was, and everything else what it is. Classes
+        that are what they were are the living ones, and lead to what lives."""
         assert state.snapshot is not None
-        wanted, found = self._twin.one(state.cells, name), None
+        source, value, found = self._source_of(state), None, None
+        wanted = self._twin.one(state.cells, name)
         with self._live.current(), contextlib.suppress(NotFound):
-            value = self._timeline.load(state.snapshot, name, source=self._source_of(state))
+            value = self._timeline.load(state.snapshot, name, source=source)
             found = describe(self._live.namespace, {name: value})
+        if found != wanted and found is not None:
+            wanted = self._twin.one(state.cells, name, describe_but_classes)
+            with self._live.current():
+                found = describe_but_classes(self._live.namespace, {name: value})
         if found != wanted:
             difference = _first_difference(found or [], wanted or [])
             raise Different(f"{name} after {len(state.cells)} cells: {difference}")
