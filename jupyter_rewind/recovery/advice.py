@@ -17,11 +17,14 @@ from jupyter_rewind.recovery.evidence import (
     EvidenceCell,
     FoundDocument,
     FoundKernel,
+    Scope,
 )
 from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.namedsessions import asked_sessions
 from jupyter_rewind.recovery.sentences import listed, typed
 from jupyter_rewind.recovery.since import went_on
+from jupyter_rewind.recovery.traces.memory import may_hold
 
 ENOUGH_CODE = 2
 BY_LIKENESS = (
@@ -245,6 +248,26 @@ def _now_elsewhere(
         f" name? Then recover that one: jupyter rewind recover {quoted(place)}"
         for place, same in shares.items()
         if same >= max(ENOUGH_CODE, len(telling) / 2)
+    )
+
+
+def memory_in_words(scope: Scope) -> tuple[str, ...]:
+    """What to do before all else where no document is left, and a running program may have one."""
+    if scope.notebook is None or not may_hold(scope):
+        return ()
+    asked = (
+        f"{profile}:{number}" if profile else f"{number}"
+        for profile, number in asked_sessions(scope)
+    )
+    options = [f" --session {quoted(each)}" for each in asked]
+    named = (each for each in scope.histories if not {each, *each.parents} & {*scope.scan})
+    options += [f" --history {quoted(str(each))}" for each in named]
+    options += [f" --scan {quoted(str(each))}" for each in scope.scan]
+    command = f"jupyter rewind recover {typed(scope.notebook)}{''.join(options)} --memory"
+    return (
+        "First of all, before you go on working: Jupyter or the browser may still have the notebook"
+        " in memory, with its text and outputs. Going on working there, closing or restarting loses"
+        f" that for good. Leave them as they are, and type: {command}",
     )
 
 

@@ -33,7 +33,7 @@ def named_sessions(evidence: Evidence, scope: Scope) -> Evidence:
         return evidence
     runs = merge_runs([each for each in evidence.runs if each.executions])
     chosen: list[FoundRun] = []
-    for profile, number in _asked(scope):
+    for profile, number in asked_sessions(scope):
         named = [each for each in runs if each.session == number and _fits(each, profile)]
         _refuse(number, profile, named)
         notebook = str(scope.notebook)
@@ -44,7 +44,7 @@ def named_sessions(evidence: Evidence, scope: Scope) -> Evidence:
     return replace(evidence, runs=tuple(chosen + kept))
 
 
-def _asked(scope: Scope) -> list[tuple[str, int]]:
+def asked_sessions(scope: Scope) -> list[tuple[str, int]]:
     """Profile ("" for none) and number of each session that was named, each once."""
     plain = Counter(scope.sessions) - Counter(number for _, number in scope.profiles)
     return list(dict.fromkeys([*(("", number) for number in plain), *scope.profiles]))

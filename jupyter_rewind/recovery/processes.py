@@ -68,6 +68,15 @@ def own_processes() -> Iterator[Process]:
             yield Process(int(name), _command(raw))
 
 
+def this_process() -> Iterator[Process]:
+    """The program that asks, where its command line can be read."""
+    try:
+        raw = (PROC / str(clock.pid()) / "cmdline").read_bytes()
+    except OSError:
+        return
+    yield Process(clock.pid(), _command(raw))
+
+
 def _command(raw: bytes) -> tuple[str, ...]:
     """The words of a command line; the processes of a browser's tabs write theirs as one text."""
     words = raw.rstrip(b"\0 ").decode("utf-8", "replace").split("\0")

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.advice import memory_in_words
 from jupyter_rewind.recovery.blends import without_blends
 from jupyter_rewind.recovery.elsewhere import (
     elsewhere_in_words,
@@ -122,6 +123,8 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     )
     if not rebuilt.cells:
         return Nothing(problems, steps)
+    if rebuilt.base is None:
+        steps = memory_in_words(scope) + steps
     rebuilt = replace(rebuilt, next_steps=steps)
     return Recovery(notebook, found, evidence, rebuilt, problems, present, others, file)
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from jupyter_rewind import clock
@@ -35,6 +36,7 @@ from jupyter_rewind.recovery.processes import (
     own_processes,
     read_memory,
     regions,
+    this_process,
 )
 from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.runtime import runtime_folders
@@ -59,6 +61,7 @@ _CLOSED = (
     "This system lets nobody do that until it is started anew with another"
     " kernel.yama.ptrace_scope; what is in memory now is gone by then."
 )
+_FOR_NOBODY = b"3"
 _SERVER = "Jupyter's server"
 _SERVERS = ("jupyter", "jupyter_server", "jupyterhub", "jupyter-lab", "jupyter-notebook")
 
@@ -114,14 +117,27 @@ class MemoryFinder:
         return replace(_evidence(trace, scope, found), problems=problems)
 
 
+def may_hold(scope: Scope) -> bool:
+    """Whether `--memory`, which was not asked for, could find something: a program runs that may
+    have the notebook, and the system lets somebody look."""
+    if scope.memory or scope.platform != "linux" or _rule() == _FOR_NOBODY:
+        return False
+    # A server that recovers for its page has it in its own memory; a command has not.
+    return any(map(_role, chain(this_process(), own_processes())))
+
+
 def _denied() -> Denied:
     """In the same words of each program: of many alike, few are named."""
-    try:
-        rule = read_file(YAMA, _LARGEST_INFO).strip()
-    except OSError:
-        rule = b"0"  # there is no such rule here: the program has closed itself
-    hint = {b"0": "The program lets nobody do that.", b"3": _CLOSED}.get(rule, _OPENED)
+    hint = {b"0": "The program lets nobody do that.", _FOR_NOBODY: _CLOSED}.get(_rule(), _OPENED)
     return Denied("Its memory may not be looked into.", hint=hint)
+
+
+def _rule() -> bytes:
+    """The system's rule on looking into programs; where it has none, one closes only itself."""
+    try:
+        return read_file(YAMA, _LARGEST_INFO).strip()
+    except OSError:
+        return b"0"
 
 
 @dataclass(slots=True)
