@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.attributed import Attributed, LeftOut, Split
-from jupyter_rewind.recovery.broken.damage import NO_CELL
+from jupyter_rewind.recovery.broken.damage import BEHIND, NO_CELL
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.counts import Seeming
 from jupyter_rewind.recovery.evidence import (
@@ -17,6 +17,7 @@ from jupyter_rewind.recovery.evidence import (
     EvidenceCell,
     FoundDocument,
     FoundKernel,
+    Holds,
     Scope,
 )
 from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
@@ -27,6 +28,7 @@ from jupyter_rewind.recovery.since import went_on
 from jupyter_rewind.recovery.traces.memory import may_hold
 
 ENOUGH_CODE = 2
+_COSTS_NO_CELL = (NO_CELL, BEHIND)
 BY_LIKENESS = (
     "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose with"
     " --session."
@@ -56,9 +58,26 @@ def likely_lost(
             f"{_silent_in_words(silent)}"
         )
     if base.document is not None and _is_part(base.document):
-        what = "its Markdown, and code that was never run" if attributed else "all of it"
-        lost.append(f"What stood where {base.document.trace.place} does not read: {what}.")
+        lost.append(_unread_in_words(base, base.document, bool(attributed)))
     return tuple(lost)
+
+
+def _unread_in_words(base: Base, document: FoundDocument, has_run: bool) -> str:
+    """What is lost of a stretch that does not read: where a whole document filled it, no more than
+    was changed since."""
+    place = document.trace.place
+    others = [each.document for each in base.cells if each.document.trace != document.trace]
+    filled = [each for each in others if each.complete and Holds.MARKDOWN in each.trace.holds]
+    if not filled:
+        what = "its Markdown, and code that was never run" if has_run else "all of it"
+        return f"What stood where {place} does not read: {what}."
+    newest = max(filled, key=lambda each: each.time_ns or 0)
+    what = "Markdown, and code that was never run, that was" if has_run else "What was"
+    words = newest.trace.words or newest.trace.kind
+    return (
+        f"{what} changed or added where {place} does not read, after this was saved:"
+        f" {words}{_at(newest.time_ns)}."
+    )
 
 
 def _silent_in_words(silent: Sequence[FoundKernel]) -> str:
@@ -72,8 +91,9 @@ def _silent_in_words(silent: Sequence[FoundKernel]) -> str:
 
 
 def _is_part(document: FoundDocument) -> bool:
-    """Whether a stretch of it is lost; not where things in its list are no cells."""
-    known = document.damages and all(each.endswith(NO_CELL) for each in document.damages)
+    """Whether a stretch of it is lost; not where things in its list are no cells, or it is cut
+    behind them."""
+    known = document.damages and all(each.endswith(_COSTS_NO_CELL) for each in document.damages)
     return not document.complete and not known
 
 

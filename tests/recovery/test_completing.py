@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.broken.versions import VERSION
-from jupyter_rewind.recovery.evidence import EvidenceCell, Trace
+from jupyter_rewind.recovery.evidence import EVERYTHING, EvidenceCell, Trace
+from jupyter_rewind.recovery.salvage import salvage_notebook
 from tests.support.evidence import (
     CHECKPOINT,
     code,
@@ -19,6 +20,7 @@ from tests.support.evidence import (
     session,
     sources_of,
 )
+from tests.support.traces import notebook_text
 
 OPEN = "survey = read_table('survey.tsv')"
 DROP = "survey = survey.dropna(subset=['age'])"
@@ -207,3 +209,36 @@ def test_a_file_that_is_cut_short_says_what_is_lost_and_where_to_look() -> None:
     assert any("--scan FOLDER" in each for each in alone.next_steps)
     ran = rebuilt_of([cut], [session(1, ALL, at=-600, lasting=300)])
     assert ran.likely_lost[-1].endswith(": its Markdown, and code that was never run.")
+
+
+def test_what_another_version_filled_is_not_called_lost() -> None:
+    """A whole checkpoint has what the cut file lacks: no more is lost than what came after it."""
+    file = Trace("file", "/home/ann/analysis.ipynb", "/home/ann/analysis.ipynb")
+    cut = document(prose("# Survey"), OPEN, DROP, complete=False, trace=file, at=60)
+    trace = replace(CHECKPOINT, holds=EVERYTHING)
+    kept = document(prose("# Survey"), OPEN, DROP, MEAN, trace=trace)
+    both = rebuilt_of([cut, kept])
+    assert sources_of(both) == ["# Survey", OPEN, DROP, MEAN]
+    assert not any("all of it" in each for each in both.likely_lost)
+    last = both.likely_lost[-1]
+    assert last.startswith(f"What was changed or added where {file.place} does not read, after")
+    ran = rebuilt_of([cut, kept], [session(1, [OPEN, DROP, MEAN, PLOT], at=100)])
+    assert ran.likely_lost[-1].startswith("Markdown, and code that was never run, that was changed")
+    equal = document(prose("# Survey"), OPEN, DROP, trace=trace)
+    assert rebuilt_of([cut, equal]).likely_lost[-1].endswith(" does not read: all of it.")
+
+
+def test_file_that_is_cut_behind_its_cells_has_lost_none() -> None:
+    """What is missing is the last line of the file: nothing is called lost."""
+    file = Trace("file", "/home/ann/analysis.ipynb", "/home/ann/analysis.ipynb")
+    raw = notebook_text(OPEN, DROP, MEAN).encode()
+    for cut in (raw[:-3], raw[:-20], raw[: raw.index(b'"metadata": {},\n "nbformat"')]):
+        salvaged = salvage_notebook(cut)
+        assert len(salvaged.cells) == 3 and not salvaged.whole
+        [damage] = salvaged.damages
+        assert damage.endswith("behind the last cell")
+        made = rebuilt_of([salvaged.as_document(file)])
+        assert not any("does not read" in each for each in made.likely_lost)
+        assert not any("--scan" in each for each in made.next_steps)
+    inside = salvage_notebook(raw[: raw.index(b"\n ],")])
+    assert len(inside.cells) == 3 and "behind" not in inside.damages[-1]

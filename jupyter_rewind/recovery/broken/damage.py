@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer
 
 NO_CELL = "is no cell"
+BEHIND = "behind the last cell"
 _MOST = 40
 _PAGE, _SECTOR = 4096, 512
 _BEFORE, _JUST_BEHIND, _BEHIND = 8, 24, 160
@@ -36,12 +37,18 @@ class Damage:
     """True behind the end of a whole notebook, where the rest of a longer one may have stayed."""
 
 
-def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
-    """The bytes from `at` to `end`, in which nothing reads."""
+def too_early(at: int, is_behind: bool) -> Damage:
+    """The file ends at `at`, and is not closed; all its cells stand before where `is_behind`."""
+    where = f", {BEHIND}" if is_behind else ""
+    return Damage(at, f"the file ends too early, at byte {at}{where}")
+
+
+def describe_bytes(raw: Buffer, at: int, end: int, is_behind: bool = False) -> Damage:
+    """The bytes from `at` to `end`, in which nothing reads; `is_behind` all cells."""
     size = end - at
     piece = raw[at : min(end, at + (1 << 16))]
     if at >= len(raw):
-        return Damage(at, f"the file ends too early, at byte {at}")
+        return too_early(at, is_behind)
     if size <= 0:
         return Damage(at, f"at byte {at} the text breaks off")
     count = len(piece) - len(piece.lstrip(b"\0"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
-from jupyter_rewind.recovery.broken.damage import NO_CELL, Damage
+from jupyter_rewind.recovery.broken.damage import NO_CELL, Damage, too_early
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
 from jupyter_rewind.recovery.misnamed import is_almost
 
@@ -58,6 +58,12 @@ class Frame:
         return self._has_list and not self._open
 
     @property
+    def has_all_cells(self) -> bool:
+        """Whether the walk is behind the list of cells, and nothing is wrong before that."""
+        is_own = self._open == ["{"] * self._depth and len(self.heads) == 1
+        return self._has_list and is_own and not self.damages
+
+    @property
     def version(self) -> int:
         """The number of the notebook that the walk is in, from 0 on."""
         return len(self.heads) - 1
@@ -94,12 +100,10 @@ class Frame:
         self._open = [] if is_new else ["{"] * self._depth
         self._wants_comma = False
 
-    def close(self, is_cut: bool) -> None:
-        """The file ends here."""
+    def close(self, is_cut: bool, is_sound: bool) -> None:
+        """The file ends here, and nothing was damaged so far where it `is_sound`."""
         if self._open and not is_cut:
-            self.damages.append(
-                Damage(self._raw.size, f"the file ends too early, at byte {self._raw.size}")
-            )
+            self.damages.append(too_early(self._raw.size, is_sound and self.has_all_cells))
 
     def _step(self, at: int, found: list[Read]) -> int:
         letter = self._raw.peek(at)

@@ -106,7 +106,7 @@ class _Walk:
             broken = self._cell(start, anchor_end, kind)
             at = self._end
             from_ = max(at, anchor_end) if broken is None else anchor_end
-        self._frame.close(self._is_cut)
+        self._frame.close(self._is_cut, not self._damages)
         self._find_metadata()
         self._doubt_before_brackets()
         self._doubt_shown()
@@ -209,7 +209,8 @@ class _Walk:
         return rest
 
     def _describe(self, at: int, end: int, broken: Read | None, goes_on: bool) -> Damage:
-        damage = describe_bytes(self._raw.raw, at, max(at, end))
+        has_all = broken is None and not self._damages and self._frame.has_all_cells
+        damage = describe_bytes(self._raw.raw, at, max(at, end), has_all)
         is_seam = damage.is_seam or (end <= at < self._raw.size)
         is_behind = self._frame.is_behind
         damage = replace(damage, may_blend=is_seam and goes_on, is_behind=is_behind)
