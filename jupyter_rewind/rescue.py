@@ -263,6 +263,8 @@ class Written:
     page: Path | None
     made_folder: Path | None = None
     """The folder of `path`, where it was not there before."""
+    form: str = "ipynb"
+    """What the file is, whatever its name says."""
 
 
 def write(
@@ -296,17 +298,17 @@ def write(
     if target is not None:
         if not room.write_new(target, page(recovery).encode()):
             room.refuse(target, "--report")
-        return Written(path, target, made)
+        return Written(path, target, made, form)
     if output is not None or not with_page:
-        return Written(path, None, made)
+        return Written(path, None, made, form)
     try:
         told = page(recovery).encode()
         beside = path.with_suffix(".html")
         if not room.write_new(beside, told):
             beside = room.write_beside(recovery.notebook, ".html", told)
     except (Storage, Conflict):
-        return Written(path, None, made)
-    return Written(path, beside, made)
+        return Written(path, None, made, form)
+    return Written(path, beside, made, form)
 
 
 def write_page(recovery: Recovery, report_path: str) -> Path:

@@ -126,7 +126,7 @@ def _parts(
 def _left_out(told: Report, written: Written) -> str:
     """Where that is which found no place: scripts have no metadata, and a page is not always."""
     are = "is" if told.alternatives == 1 else "are"
-    kept = "kept in its metadata" if written.path.suffix == ".ipynb" else ""
+    kept = "kept in its metadata" if written.form == "ipynb" else ""
     shown = "shown on the page" if written.page else ""
     where = " and ".join(each for each in (kept, shown) if each)
     where = where or "not in what was written: --report PAGE.html shows all"
@@ -223,6 +223,22 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
 def of_no_name(found: Found) -> list[Trace]:
     """The traces that may be of any notebook."""
     return [each for each in found.traces if each.notebook is None and each.kind != "memory"]
+
+
+def is_nothing(found: Found, surveyed: Survey) -> bool:
+    """Whether all notebooks of the folder are there and hold nothing, and nothing is left besides
+    that may be of any."""
+    hurt = [each.state in ("empty", "damaged") for each in surveyed.standings]
+    gains = any(each.can_gain for each in surveyed.standings)
+    return bool(hurt) and all(hurt) and not (gains or surveyed.texts or of_no_name(found))
+
+
+def hurt(surveyed: Survey) -> list[str]:
+    """How the first notebooks stand that gave nothing, and how many more there are."""
+    words = [each.words for each in surveyed.standings if each.words]
+    if len(words) > MOST_REMARKS:
+        words[MOST_REMARKS:] = [f"So it is with {len(words) - MOST_REMARKS} more."]
+    return words
 
 
 def _nothing_lost(standings: Sequence[Standing], loose: bool = False) -> str:

@@ -167,6 +167,9 @@ def recover(
             if not found.traces:
                 raise views.nothing_found(scope, found)
             surveyed = rescue.survey(scope, found)
+            if recovered.is_nothing(found, surveyed):
+                nothing = rescue.Nothing(found.problems + surveyed.problems, ())
+                raise views.nothing_found(scope, found, nothing, recovered.hurt(surveyed))
     if not all_:
         return recovered.overview(scope, found, surveyed)
     loose = recovered.of_no_name(found)
@@ -199,6 +202,11 @@ def _check_ending(form: str, output: str | None) -> None:
 
 def _check_names(output: str | None, page: str | None) -> None:
     """Raises InvalidInput where a name is none of a file of what would be written."""
+    if output == "-":
+        raise InvalidInput(
+            "--output - names no file: a notebook is written to a file, and not to the terminal.",
+            hint="Nothing was changed. Name a new file: --output NAME.ipynb",
+        )
     for option, name in (("--output", output), ("--report", page)):
         if name is not None and name.endswith(("/", os.sep)):
             raise InvalidInput(

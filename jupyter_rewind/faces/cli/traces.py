@@ -82,10 +82,13 @@ def problem_remarks(problems: Iterable[Problem]) -> list[Remark]:
     return remarks
 
 
-def nothing_found(scope: Scope, found: Found, nothing: Nothing | None = None) -> NotFound:
+def nothing_found(
+    scope: Scope, found: Found, nothing: Nothing | None = None, hurt: Sequence[str] = ()
+) -> NotFound:
     """The failure that lists every place that was looked at, and what could not be seen or read.
 
-    The scope must still be open. `nothing` is what came of the traces, where they were read.
+    The scope must still be open. `nothing` is what came of the traces, where they were read, and
+    `hurt` says how notebooks of a folder stand that gave nothing.
     """
     what = str(scope.notebook) if scope.notebook else f"any notebook in {scope.folder}"
     from jupyter_rewind import rescue
@@ -93,12 +96,12 @@ def nothing_found(scope: Scope, found: Found, nothing: Nothing | None = None) ->
     lines = [f"No trace of {what} was found. These places were looked at:"]
     if scope.notebook is not None and not os.path.isdir(scope.folder):
         lines = [f"There is no folder {scope.folder}. {lines[0]}"]
-    left_out = rescue.outside(scope)
+    left_out = "" if hurt else rescue.outside(scope)
     if left_out:
         lines = [left_out, *(each.replace("was found", "of that time was found") for each in lines)]
-    words = rescue.file_words(scope)
+    words = [each for each in (rescue.file_words(scope), *hurt) if each]
     if words:
-        lines = [words, *(each.replace("No trace", "No other trace") for each in lines)]
+        lines = [*words, *(each.replace("No trace", "No other trace") for each in lines)]
     lines += [f"  - {place.title}: {_plain(place.where)}" for place in found.places]
     problems = found.problems if nothing is None else nothing.problems
     if problems:

@@ -190,6 +190,26 @@ def test_file_that_holds_nothing_is_told_first(
     assert trace["holds"] == []
 
 
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_folder_of_files_that_hold_nothing_ends_as_one_that_left_no_trace(
+    work: Path, rewind: Rewind, options: tuple[str, ...]
+) -> None:
+    """The only notebook has 0 bytes, and nothing else tells of it: 3, with how it stands and the
+    list of places; a whole one beside it is something."""
+    (work / "analysis.ipynb").write_bytes(b"")
+    ended = rewind("recover", *options)
+    assert ended.status == 3
+    first, second, *_ = (line.removeprefix("Error: ") for line in ended.err.splitlines())
+    assert first.startswith("analysis.ipynb is there, but it is empty: the file has 0 bytes.")
+    assert second.startswith(f"No other trace of any notebook in {work} was found.")
+    assert "  - the trash: " in ended.err and "recover NOTEBOOK --scan DIR" in ended.err
+    told = rewind("recover", *options, "--json")
+    assert (told.status, "No other trace" in told.err) == (3, True)
+    assert [each.name for each in work.iterdir()] == ["analysis.ipynb"]
+    (work / "fine.ipynb").write_bytes(FIRST)
+    assert rewind("recover", *options).status == 0
+
+
 def test_folder_says_that_memory_is_looked_into_for_one_notebook(
     stale: Path, rewind: Rewind
 ) -> None:

@@ -64,10 +64,22 @@ def test_what_found_no_place_is_told_where_it_is(stale: Path, home: Path, rewind
         ((), f"{kept} and {shown}."),
         (("--to", "py"), f"{shown}."),
         (("--output", "one.ipynb"), f"{kept}."),
+        (("--output", "two"), f"{kept}."),
+        (("--output", "two.txt"), f"{kept}."),
+        (("--output", "three", "--to", "md"), "not in what was written: --report PAGE.html"),
         (("--output", "one.py", "--to", "py"), "not in what was written: --report PAGE.html"),
     ):
         ended = rewind("recover", stale, "--session", "1", *options)
         assert f"2 pieces {where} {told}" in ended.err, ended.err
+
+
+def test_dash_is_no_file_to_write_to(stale: Path, work: Path, rewind: Rewind) -> None:
+    """`--output -` is refused: no file called - is made, and nothing fills the terminal."""
+    before = sorted(work.rglob("*"))
+    ended = rewind("recover", stale, "--output", "-")
+    assert ended.status == 2
+    assert "--output - names no file: a notebook is written to a file" in ended.err
+    assert sorted(work.rglob("*")) == before
 
 
 def test_page_has_the_number_of_its_notebook(stale: Path, rewind: Rewind) -> None:
