@@ -153,9 +153,10 @@ def find_traces(scope: Scope) -> Found:
 
 def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the folder stands, those in need first."""
+    from jupyter_rewind.recovery.keptcopies import without_copies
     from jupyter_rewind.recovery.survey import survey as run
 
-    return run(scope, found)
+    return without_copies(run(scope, found))
 
 
 def file_words(scope: Scope) -> str:

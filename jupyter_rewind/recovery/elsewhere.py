@@ -7,7 +7,6 @@ told where its documents lie. Nothing of them is taken: they are another name's.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +16,7 @@ from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.keptcopies import notebook_of
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.regular import read_of_others
@@ -32,7 +32,6 @@ MOST_ABOVE, MOST_BESIDE = 2, 100
 MOST_BYTES = 1 << 26
 MOST_TOLD = 3
 ENOUGH = 2
-_COPY = re.compile(r"(?P<stem>.+)-checkpoint(?P<suffix>\.ipynb)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,9 @@ def renamed_in_words(scope: Scope, cells: Collection[str]) -> tuple[str, ...]:
 
 def of_checkpoint_in_words(notebook: Path) -> tuple[str, ...]:
     """What to do where a checkpoint was named instead of its notebook: all else goes by that."""
-    match = _COPY.match(notebook.name)
-    if match is None or notebook.parent.name != ".ipynb_checkpoints":
+    own = notebook_of(notebook)
+    if own is None:
         return ()
-    own = notebook.parent.parent / f"{match['stem']}{match['suffix']}"
     command = f"jupyter rewind recover {quoted(str(own))}"
     return (f"This is Jupyter's checkpoint of {own.name}. What was run since, too: {command}",)
 
@@ -115,9 +113,10 @@ def _documents(scope: Scope, wanted: Path) -> Iterator[_Document]:
 def _checkpoints(folder: Path, scope: Scope, wanted: Path) -> Iterator[_Document]:
     """The checkpoints in a folder of notebooks that are not there."""
     for path in _notebooks(folder / ".ipynb_checkpoints"):
-        match = _COPY.match(path.name)
-        notebook = folder / f"{match['stem']}{match['suffix']}" if match else path
-        if match and not os.path.exists(notebook) and settle(notebook, scope) != wanted:
+        notebook = notebook_of(path)
+        if notebook is None or os.path.exists(notebook):
+            continue
+        if settle(notebook, scope) != wanted:
             yield _Document(notebook, path)
 
 

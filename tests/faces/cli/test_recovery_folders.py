@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -249,6 +250,32 @@ def test_folder_tells_of_notebooks_without_a_name(work: Path, rewind: Rewind) ->
     assert told in ended.err
     assert told in rewind("recover", "--all").err
     assert rewind("recover", "analysis.ipynb").status == 0
+
+
+def test_checkpoint_that_was_committed_is_no_notebook_of_its_own(
+    work: Path, rewind: Rewind
+) -> None:
+    """`git add -A` took `.ipynb_checkpoints`, too: the list has the notebook, also once both are
+    gone; a checkpoint whose notebook was never committed stays in it, as all that is left."""
+    kept = work / ".ipynb_checkpoints"
+    kept.mkdir()
+    for name in ("lost", "fine", "alone"):
+        (kept / f"{name}-checkpoint.ipynb").write_bytes(FIRST)
+        (work / f"{name}.ipynb").write_bytes(SECOND)
+    git(work, "init", "-q")
+    git(work, "add", ".")
+    git(work, "rm", "-q", "--cached", "alone.ipynb")
+    git(work, "commit", "-qm", "one")
+    assert "3 notebooks here are whole" in rewind("recover").err
+    shutil.rmtree(kept)
+    (work / "lost.ipynb").unlink()
+    ended = rewind("recover")
+    assert [row[0] for row in ended.rows] == ["lost.ipynb"]
+    assert "Bring one back: jupyter rewind recover lost.ipynb\n" in ended.err
+    (work / "alone.ipynb").unlink()
+    left = ".ipynb_checkpoints/alone-checkpoint.ipynb"
+    assert {row[0] for row in rewind("recover").rows} == {"lost.ipynb", left}
+    assert rewind("recover", left).status == 0
 
 
 def test_what_is_wrong_with_the_file_is_said_once(stale: Path, rewind: Rewind) -> None:
