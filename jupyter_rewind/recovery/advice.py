@@ -285,9 +285,9 @@ def memory_in_words(scope: Scope) -> tuple[str, ...]:
     options += [f" --scan {quoted(str(each))}" for each in scope.scan]
     command = f"jupyter rewind recover {typed(scope.notebook)}{''.join(options)} --memory"
     return (
-        "First of all, before you go on working: Jupyter or the browser may still have the notebook"
-        " in memory, with its text and outputs. Going on working there, closing or restarting loses"
-        f" that for good. Leave them as they are, and type: {command}",
+        "First of all, before you go on working: Jupyter, the browser or the editor may still have"
+        " the notebook in memory, with its text and outputs. Going on working there, closing or"
+        f" restarting loses that for good. Leave them as they are, and type: {command}",
     )
 
 
