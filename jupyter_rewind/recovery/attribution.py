@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.attributed import Attributed, Doubt, LeftOut, Split
 from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming, lines_of
-from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument
 from jupyter_rewind.recovery.hearing import Hearing, Names, names_of, normal
 from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.kernelruns import (
@@ -28,6 +28,7 @@ from jupyter_rewind.recovery.knownruns import Known
 from jupyter_rewind.recovery.nearness import AT_ONCE, ENOUGH, last_moment, moment, needed
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
+from jupyter_rewind.recovery.saves import went_on_at
 from jupyter_rewind.recovery.sharing import Sharing
 from jupyter_rewind.recovery.together import MOST, Begun, Fits, all_together, settle
 from jupyter_rewind.recovery.walking import is_recovered_of
@@ -140,13 +141,6 @@ class Attribution:
 _COUNTED = "its cells have the code and the counts of this session"
 
 
-def _went_on_at(run: FoundRun, time_ns: int | None) -> bool:
-    """Whether the run had begun at that time, and is not known to have ended."""
-    if time_ns is None or run.started_ns is None:
-        return False
-    return run.started_ns <= time_ns and (run.ended_ns is None or time_ns <= run.ended_ns)
-
-
 class _Search:
     """Which runs are of one notebook: what traces say of each first, then likeness."""
 
@@ -155,6 +149,7 @@ class _Search:
     ) -> None:
         self.all, self.places, self.own = all_, places, own
         self.home, self.away, self.results = home, set[int](), set[int]()
+        self.gone: dict[int, str] = {}
         self.sure = Home(all_.words, home.sources)
         self.counts = Counts(own)
         self.chosen: dict[int, Attributed] = {}
@@ -182,6 +177,8 @@ class _Search:
                 self.waiting.append(number)
             else:
                 (self.results if self._is_of_result(number) else self.away).add(number)
+                if heard.gone:
+                    self.gone[number] = heard.gone
 
     def _is_of_result(self, number: int) -> bool:
         """Whether the run's kernel was started for what was brought back for this notebook."""
@@ -219,7 +216,10 @@ class _Search:
         for number, most in named.items():
             if number not in self.waiting:
                 continue
-            if most or not rivals.has_more(number, self.places, by_code=True):
+            first = rivals.saved_first(number, self.places)
+            if first is not None:
+                self._leave(number, first)
+            elif most or not rivals.has_more(number, self.places, by_code=True):
                 self._take(number, Attributed(self.all.runs[number], SURE, True, _COUNTED))
         saved_in = None if self.chosen else self._saved_in(theirs)
         if saved_in is not None:
@@ -227,25 +227,36 @@ class _Search:
             self._take(saved_in, Attributed(self.all.runs[saved_in], SURE, False, words))
         if self.chosen:
             self._leave_whole_ones(theirs)
+            return
+        for number, words in self.gone.items():
+            if self.counts.are_of(self.all.lines[number], MATCHES) and number not in theirs:
+                self.doubts.setdefault(number, Doubt(self.all.runs[number], words))
 
     def _take(self, number: int, attributed: Attributed) -> None:
         self.chosen[number] = attributed
         self._take_home(number)
+        self.away.discard(number)
+        self.waiting = [each for each in self.waiting if each != number]
+
+    def _leave(self, number: int, notebook: str) -> None:
+        """What waits is that one's."""
+        self.left_out.append(LeftOut(self.all.runs[number], notebook))
         self.waiting.remove(number)
+        self.away.add(number)
 
     def _saved_in(self, theirs: Set[int]) -> int | None:
         """The run in which alone, but for `theirs`, the cells of a document stand that was saved
-        while it went on; None for none."""
+        while it went on, and no other before it; None for none."""
         for document in self.own:
             counts = Counts([document])
             found = [
                 number
                 for number in {*self.waiting, *self.away} - theirs
-                for run in [self.all.runs[number]]
-                if _went_on_at(run, document.time_ns)
+                if went_on_at(self.all.runs[number], document.time_ns)
                 and counts.are_of(self.all.lines[number], MATCHES)
+                and self.all.rivals.saved_first(number, self.places) is None
             ]
-            if len(found) == 1 and found[0] in self.waiting:
+            if len(found) == 1 and found[0] in {*self.waiting, *self.gone}:
                 return found[0]
         return None
 
@@ -253,21 +264,18 @@ class _Search:
         """Leaves out what another notebook shows, with clearly more of its code, where it is known
         which run is the notebook's."""
         for number in set(theirs).intersection(self.waiting):
-            other = self.all.rivals.shown_whole(number, self.places)
+            other = self.all.rivals.shown_whole(number, self.places, by_copies=True)
             if other is not None:
-                self.left_out.append(LeftOut(self.all.runs[number], other))
-                self.waiting.remove(number)
-                self.away.add(number)
+                self._leave(number, other)
 
     def seeming(self) -> Seeming | None:
         """The newest run that no trace gives to any notebook, and that may be of this one."""
-        runs = self.all.runs
+        runs, ran = self.all.runs, self.all.words.of
         known = max((moment(each.run) for each in self.chosen.values()), default=(0, 0))
         for number in sorted(self.waiting, key=lambda each: moment(runs[each]), reverse=True):
             if moment(runs[number]) <= known:
                 return None
-            ran = self.all.words.of[number][0]
-            found = self.counts.seeming(runs[number], self.all.lines[number], ran)
+            found = self.counts.seeming(runs[number], self.all.lines[number], ran[number][0])
             if found is not None and not self.all.rivals.has_as_much(number, self.places):
                 return found
         return None
@@ -382,9 +390,8 @@ class _Search:
         return moved
 
     def _take_home(self, number: int) -> None:
-        self.home.add(number)
-        if self.chosen[number].certain:
-            self.sure.add(number)
+        for home in (self.home, self.sure) if self.chosen[number].certain else (self.home,):
+            home.add(number)
 
     def _as_sure(self, number: int, share: float) -> float:
         """`share`, and where only what may be another's brings it: no more than that is likely."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 from dataclasses import dataclass
+from typing import TypeAlias
 
 CLEARLY = 0.25
 HALF = 0.5
@@ -28,7 +29,10 @@ class Fit:
         return self.matches >= MATCHES and self.shown > HALF
 
 
-def rank(fit: Fit) -> tuple[bool, float, float]:
+Rank: TypeAlias = tuple[bool, float, float]
+
+
+def rank(fit: Fit) -> Rank:
     return fit.is_good, fit.shown if fit.is_good else 0.0, fit.code
 
 
@@ -43,9 +47,10 @@ def shows_clearly_more(there: Fit, here: Fit) -> bool:
     return there.is_good and there.shown >= here.shown + CLEARLY
 
 
-def has_moved(there: Fit, here: Fit) -> bool:
-    """By counts and code alike: a copy shows as much as what it was made of, which has the code."""
-    hardly = here.matches < MATCHES or here.code < CLEARLY
+def has_moved(there: Fit, here: Fit, *, went_on: bool = False) -> bool:
+    """By counts and code alike: a copy shows as much as what it was made of, which has the code.
+    `went_on`: what is here was saved in a later run, which it shows more of."""
+    hardly = went_on or here.matches < MATCHES or here.code < CLEARLY
     return hardly and shows_clearly_more(there, here) and there.code >= here.code + CLEARLY
 
 

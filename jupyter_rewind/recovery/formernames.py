@@ -43,6 +43,11 @@ class Gone:
         self._is_bare = not home.sources  # asked now: what is taken for the notebook's comes home
         self._own = frozenset(number for number in range(len(known.runs)) if is_own(number))
 
+    def __contains__(self, number: int) -> bool:
+        """Whether the run's kernel was started under a name that is not there any more."""
+        kernel = self._kernels.get(number)
+        return kernel is not None and kernel.gone
+
     def moved_from(self, least: float) -> dict[str, int | None]:
         """The paths of the notebook's own file name that it had until its folder was moved, each
         with the moment (ns) until which; `least` of a run under such a path is at home here."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Heard:
 
     `odds` is how likely that is where it is open. `doubt` tells what speaks for a run that is not
     taken, or against one that is (`instead` of another that is taken); `rival` is the notebook that
-    has its cells.
+    has its cells. `gone` are words for one that was started under a name of before.
     """
 
     ours: bool | None = None
@@ -78,10 +78,12 @@ class Heard:
     doubt: str = ""
     instead: bool = False
     rival: str = ""
+    gone: str = ""
 
 
 _NOTHING, _OTHERS = Heard(), Heard(False)
 _NAMED = "the trace names this notebook"
+_EARLIER = "its earlier name, perhaps"
 _CELLS = "its cells have the code and the counts of this session; its kernel was started for"
 
 
@@ -108,6 +110,8 @@ class Hearing:
                 return Heard(ours, _NAMED)
             if ours:
                 return self._of_own(number, _NAMED, certain=True)
+            if number in self._gone:
+                return self._of_gone(number, run.notebook)
             return self._of_others(number, run.notebook)
         began = self._known.began.get(number)
         if began is not None and began.others:
@@ -134,7 +138,7 @@ class Hearing:
             words = f"its kernel was started for {missing}, and has the same file name"
             return Heard(True, words, False, EVEN, words)
         if gone.is_at_home(number, ENOUGH) and not gone.is_after_own(number):
-            doubt = f"its kernel was started for {missing}: its earlier name, perhaps"
+            doubt = f"its kernel was started for {missing}: {_EARLIER}"
             if gone.only_begins_alike(number):
                 return Heard(False, doubt=doubt)
             if gone.is_at_home(number, AT_ONCE):
@@ -146,7 +150,8 @@ class Hearing:
                 " before its folder was moved"
             )
             return Heard(False, doubt=doubt)
-        return self._of_others(number, named)
+        words = f"its kernel was started for {missing}: {_EARLIER}"
+        return replace(self._of_others(number, named), gone=words)
 
     def _of_open(self, began: Begun, run: FoundRun) -> Heard:
         """Of a run whose kernel began together with those of other notebooks."""

@@ -20,12 +20,14 @@ from jupyter_rewind.recovery.fit import (
     HALF,
     MATCHES,
     Fit,
+    Rank,
     are_versions,
     has_moved,
     is_clearly_better,
     rank,
     shows_clearly_more,
 )
+from jupyter_rewind.recovery.saves import Saves, code_of
 
 _ON_DISK = "file"
 _FEW = 4
@@ -39,15 +41,6 @@ class _Own:
     fits: Mapping[int, Fit]
     best: Fit = _NONE
     is_known: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Earlier:
-    """The cells of a run that a notebook shows, the last one's count, and when it was saved."""
-
-    shown: set[tuple[int, str]]
-    last: int
-    saved: int
 
 
 class Rivals:
@@ -139,13 +132,26 @@ class Rivals:
             if each.since_ns is not None
         ]
 
-    def shown_whole(self, number: int, places: frozenset[str]) -> str | None:
-        """The other notebook, and no copy by its name, that shows more of the run than the one of
-        `places`, and has clearly more of its code; None for none."""
+    def shown_whole(
+        self, number: int, places: frozenset[str], *, by_copies: bool = False
+    ) -> str | None:
+        """The other notebook that shows more of the run than the one of `places`, and has clearly
+        more of its code; no copy by its name, but for `by_copies`. None for none."""
         here = self._own(places).fits.get(number, _NONE)
         for place, there in self._best(number, places):
             more = there.matches > here.matches and there.code >= max(HALF, here.code + CLEARLY)
-            if there.is_good and more and not are_versions(place, places):
+            if there.is_good and more and (by_copies or not are_versions(place, places)):
+                return place
+        return None
+
+    def saved_first(self, number: int, places: frozenset[str]) -> str | None:
+        """The other notebook that shows and has as much of the run, and was saved in it before the
+        one of `places` was: that is a copy of it. None for none."""
+        here, ours = self._own(places).fits.get(number, _NONE), self._saves.saved_in(number, places)
+        for place, there in self._best(number, places):
+            as_much = there.matches >= here.matches and there.code >= here.code
+            theirs = self._saves.saved_in(number, (place,))
+            if as_much and theirs is not None and (ours is None or theirs < ours):
                 return place
         return None
 
@@ -180,7 +186,7 @@ class Rivals:
             if place not in places and not are_versions(place, places)
             for document in self._documents[place]
             if document.may_have_run(self._runs[number])
-            for _, source in _cells(document)
+            for _, source in code_of(document)
         }
 
     def moved(self, number: int, places: frozenset[str]) -> str | None:
@@ -188,16 +194,20 @@ class Rivals:
         was saved under that name since."""
         if not any(map(self._has_code, places)):
             return None
-        earlier = self._earlier(number, places)
+        earlier = self._saves.earlier(number, places)
         for place in self.having(number) if earlier is not None else ():
-            if place not in places and self._went_on(number, earlier, place):
+            if place not in places and self._saves.went_on(number, earlier, place):
                 return place
-        here = self._own(places).fits.get(number, _NONE)
+        here, later = self._as_saved_last(number, places)
         for place in self._clear.get(number, ()):
             is_other = place not in places and not are_versions(place, places)
-            if is_other and has_moved(self._fits(place)[number], here):
+            if is_other and has_moved(self._fits(place)[number], here, went_on=later):
                 return place
         return None
+
+    def rank(self, number: int, place: str) -> Rank:
+        """How well the run fits the notebook at `place`, to be compared with others' ranks."""
+        return rank(self._fits(os.path.normpath(place)).get(number, _NONE))
 
     def knows(self, number: int, places: frozenset[str]) -> bool:
         """Whether the notebook of `places` has or shows anything of the run."""
@@ -206,49 +216,34 @@ class Rivals:
     def has_moved(self, number: int, former: str, places: frozenset[str]) -> bool:
         """Whether the run is of the notebook of `places`, and what is at `former` has code, but not
         the run's, or was saved under a name of `places` since."""
-        earlier = self._earlier(number, frozenset((former,)))
-        if any(self._went_on(number, earlier, place) for place in places):
+        earlier = self._saves.earlier(number, frozenset((former,)))
+        if any(self._saves.went_on(number, earlier, place) for place in places):
             return True
         there = self._own(places).fits.get(number, _NONE)
-        here = self._fits(former).get(number, _NONE)
+        here, later = self._as_saved_last(number, (former,))
         is_other = self._has_code(former) and not are_versions(former, places)
-        return is_other and has_moved(there, here)
+        return is_other and has_moved(there, here, went_on=later)
 
-    def _earlier(self, number: int, formers: frozenset[str]) -> _Earlier | None:
-        """What the notebook of `formers` shows of the run; None where that is too little, or where
-        it has what ran later, too."""
-        earlier = [each for former in formers for each in self._documents.get(former, ())]
-        shown = {cell for each in earlier for cell in self._shown(number, each)}
-        if len(shown) < MATCHES:
-            return None
-        last = max(count for count, _ in shown)
-        known = {source for each in earlier for _, source in _cells(each)}
-        ran = {each.line: each.source.rstrip() for each in self._runs[number].executions}
-        until = {source for count, source in ran.items() if count <= last}
-        if known & (set(ran.values()) - until):
-            return None
-        return _Earlier(shown, last, max(each.time_ns or 0 for each in earlier))
+    def _as_saved_last(self, number: int, places: Iterable[str]) -> tuple[Fit, bool]:
+        """How the run fits what was saved last at these places, and whether that shows more of a
+        later run: an old checkpoint of a new notebook may show no more than what it has in common
+        with the one that had its name."""
+        saved = [each for place in places for each in self._documents.get(place, ())]
+        latest = max((each.time_ns or 0 for each in saved), default=0)
+        last = [each for each in saved if (each.time_ns or 0) == latest]
+        key = tuple(map(id, last))
+        if key not in self._lasts:
+            self._lasts[key] = self._compare(last)
+        fits, began = self._lasts[key], self._runs[number].started_ns or 0
+        here = fits.get(number, _NONE)
+        return here, any(
+            each.matches > here.matches and (self._runs[at].started_ns or 0) > began
+            for at, each in fits.items()
+        )
 
-    def _went_on(self, number: int, earlier: _Earlier | None, place: str) -> bool:
-        """Whether what is at `place` was saved later, with all that is known to be `earlier`, and
-        with what ran there after that: as "Save Notebook As" leaves the two."""
-        if earlier is None:
-            return False
-        for each in self._documents.get(place, ()):
-            shown = self._shown(number, each)
-            more = shown - earlier.shown
-            is_later = earlier.saved > 0 and (each.time_ns or 0) > earlier.saved
-            goes_on = len(more) >= MATCHES and earlier.shown <= shown
-            if is_later and goes_on and min(more)[0] > earlier.last:
-                return True
-        return False
-
-    def _shown(self, number: int, document: FoundDocument) -> set[tuple[int, str]]:
-        """The cells of the document that stand in the run at their counts."""
-        if not document.may_have_run(self._runs[number]):
-            return set()
-        cells = (each for each in _cells(document) if each[0])
-        return {each for each in cells if number in self.at_count.get(each, ())}
+    @cached_property
+    def _lasts(self) -> dict[tuple[int, ...], Mapping[int, Fit]]:
+        return {}
 
     def shows_more(self, number: int, places: frozenset[str], former: str) -> bool:
         """Whether the one of `places` shows and has more of the run than what is at `former`."""
@@ -263,12 +258,12 @@ class Rivals:
         fits = {place: self._fits(place) for place in self._present}
         found = sorted((place for place in fits if fits[place]), key=lambda each: -len(fits[each]))
         return [
-            (place, {source for each in self._documents[place] for _, source in _cells(each)})
+            (place, {source for each in self._documents[place] for _, source in code_of(each)})
             for place in found[:most]
         ]
 
     def _has_code(self, place: str) -> bool:
-        return any(True for each in self._documents.get(place, ()) for _ in _cells(each))
+        return any(True for each in self._documents.get(place, ()) for _ in code_of(each))
 
     def has_as_much(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows as much of the run, and has as much of its code."""
@@ -337,6 +332,10 @@ class Rivals:
         return {}
 
     @cached_property
+    def _saves(self) -> Saves:
+        return Saves(self._runs, self._documents, self.at_count)
+
+    @cached_property
     def at_count(self) -> Mapping[tuple[int, str], list[int]]:
         """The runs that ran a piece of code at a count."""
         found = defaultdict(list)
@@ -364,10 +363,10 @@ class Rivals:
         shown: dict[int, tuple[float, int]] = {}
         code: dict[str, Sequence[int]] = {}
         for document in documents:
-            for _, source in _cells(document):
+            for _, source in code_of(document):
                 found = self.may_be_of(document, self._with_code.get(source, ()))
                 code[source] = max(code.get(source, ()), found, key=len)
-            counted = [(count, source) for count, source in _cells(document) if count]
+            counted = [(count, source) for count, source in code_of(document) if count]
             matches: dict[int, int] = defaultdict(int)
             for cell in counted:
                 for number in self.may_be_of(document, self.at_count.get(cell, ())):
@@ -387,11 +386,5 @@ class Rivals:
         return fits
 
 
-def _cells(document: FoundDocument) -> Iterator[tuple[int, str]]:
-    for cell in document.cells:
-        if cell.kind == "code" and cell.source.strip():
-            yield cell.execution_count or 0, cell.source.rstrip()
-
-
-def _rank_of_pair(pair: tuple[Fit, str]) -> tuple[bool, float, float]:
+def _rank_of_pair(pair: tuple[Fit, str]) -> Rank:
     return rank(pair[0])

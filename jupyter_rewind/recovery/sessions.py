@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import search
@@ -23,19 +23,34 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
+from jupyter_rewind.recovery.fit import HALF, Rank
 from jupyter_rewind.recovery.histories import Session
 from jupyter_rewind.recovery.historyfiles import LARGE_BYTES
 from jupyter_rewind.recovery.largehistories import survey_large
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.sameruns import is_same_kernel
 from jupyter_rewind.recovery.selection import is_allowed
+from jupyter_rewind.recovery.siblings import with_rivals_around
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 
 MOST_NOTEBOOKS = 1000
 """So many are compared with all sessions."""
 _PREVIEW = 80
-Claim: TypeAlias = tuple[float, bool, str, str]
-"""How sure a notebook is of a session, whether a document of it is left, its path, and why."""
+_SURE = 0.95
+
+
+class _Claim(NamedTuple):
+    """How well a session fits a notebook, how sure it is of it, its path, and why."""
+
+    rank: Rank
+    share: float
+    notebook: str
+    words: str
+
+    @property
+    def shows(self) -> bool:
+        """Whether most of what is saved there is what was run."""
+        return self.rank[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +87,22 @@ def list_sessions(scope: Scope) -> Sessions:
     for trace in found.traces:
         if trace.kind == HistoryFinder.kind and trace.size_bytes > LARGE_BYTES:
             heard += Evidence(runs=tuple(_unread(trace, heard, scope)))
-    return Sessions(tuple(place_all(Attribution(heard))), found.problems + heard.problems)
+    placed = Attribution(with_rivals_around(heard, scope))
+    return Sessions(tuple(place_all(placed)), found.problems + heard.problems)
 
 
 def place_all(placed: Attribution) -> list[SessionInfo]:
     """All sessions that ran anything, each with the notebook that recovering would take it for."""
-    claims: dict[int, list[Claim]] = {}
+    claims: dict[int, list[_Claim]] = {}
     numbers = {id(run): number for number, run in enumerate(placed.runs)}
     for notebook, sources in candidates(placed).items():
         for each in placed.of(Path(notebook), sources):
             if not sources and not each.certain and each.odds == 1:
                 continue  # the newest session, of which nothing speaks
-            claim = (each.share, bool(sources), notebook, each.words)
-            claims.setdefault(numbers[id(each.run)], []).append(claim)
+            number = numbers[id(each.run)]
+            fit = placed.rivals.rank(number, notebook)
+            claim = _Claim(fit, each.share, notebook, each.words)
+            claims.setdefault(number, []).append(claim)
     twice = _told_twice(placed.runs)
     for number, other in twice.items():
         claims.setdefault(other, []).extend(claims.get(number, []))
@@ -121,17 +139,21 @@ def _told_twice(runs: Sequence[FoundRun]) -> dict[int, int]:
     }
 
 
-def _settle(claims: list[Claim]) -> tuple[float, str, str]:
+def _settle(claims: list[_Claim]) -> tuple[float, str, str]:
     """The best of the claims; where others are as good as it, each is the less likely for it.
 
-    A name that only a kernel was started under gives way to the notebook that has its cells.
+    A name that a kernel was started under gives way to the notebook that has its cells.
     """
     if not claims:
         return 0.0, "", ""
-    share, _, notebook, words = max(claims)
+    sure = [each for each in claims if each.share >= _SURE]
+    if sure and not max(sure).shows:
+        sure += [each for each in claims if each.shows and HALF <= each.share < _SURE]
+    best = max(sure) if sure else max(claims, key=lambda each: (each.share, each.rank))
+    share, as_good = best.share, [each for each in sure or claims if each.rank >= best.rank]
     if share < 1:
-        share *= share / sum(each[0] for each in claims)
-    return share, notebook, words
+        share *= share / sum(each.share for each in (as_good if sure else claims))
+    return share, best.notebook, best.words
 
 
 def candidates(placed: Attribution) -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,19 +42,28 @@ def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
         return evidence
     named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
     own = frozenset(filter(None, (_moment(each) for each in evidence.documents)))
-    heard = [_read(trace, scope, own) for trace in _siblings(scope, named, not evidence.documents)]
+    heard = [_read(trace, scope, own) for trace in _siblings(scope, named)]
     return sum(heard, evidence)
 
 
-def _siblings(scope: Scope, named: Collection[str], is_bare: bool) -> list[Trace]:
-    """The files of the folder, and those `named` elsewhere, that are read, the newest first. Where
-    nothing is left of the notebook (`is_bare`), those of the folders around it, too: then any
-    session may be its own that is no other's."""
+def with_rivals_around(evidence: Evidence, scope: Scope) -> Evidence:
+    """`evidence` of all notebooks below a folder, with those of the folders around it."""
+    if not any(run.executions and not run.certain for run in evidence.runs):
+        return evidence
+    paths = (each for each in _around(scope.folder) if not each.is_relative_to(scope.folder))
+    return sum((_read(trace, scope, ()) for trace in _traces_of(paths, scope, ())), evidence)
+
+
+def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
+    """The files of the folder and of those around it, and those `named` elsewhere, that are read:
+    those of the folder first, the newest of them first."""
+    near = [*_notebooks_in(scope.folder), *map(Path, named)]
+    return _traces_of([*near, *_around(scope.folder)], scope, frozenset(map(str, near)))
+
+
+def _traces_of(paths: Iterable[Path], scope: Scope, first: Collection[str]) -> list[Trace]:
+    """Those of the files that are read, within the bounds: the `first`, then the newest."""
     found = []
-    paths = _notebooks_in(scope.folder)
-    if is_bare:
-        paths += _around(scope.folder)
-    paths += [each for each in map(Path, named) if each.parent != scope.folder]
     for path in dict.fromkeys(paths):
         if path == scope.notebook or is_recovered(path) or is_left_over(path):
             continue
@@ -69,7 +78,7 @@ def _siblings(scope: Scope, named: Collection[str], is_bare: bool) -> list[Trace
             found.append(
                 Trace(_KIND, place, place, frozenset(), status.st_mtime_ns, status.st_size)
             )
-    found.sort(key=lambda each: each.time_ns or 0, reverse=True)
+    found.sort(key=lambda each: (each.place in first, each.time_ns or 0), reverse=True)
     kept, room = [], MOST_BYTES
     for trace in found[:MOST_SIBLINGS]:
         room -= trace.size_bytes
@@ -88,19 +97,26 @@ def _notebooks_in(folder: Path) -> list[Path]:
 
 
 def _around(folder: Path) -> list[Path]:
-    """The notebooks of the folder above, and of those that lie there beside `folder`."""
+    """The notebooks of the folders in `folder`, of the one above, and of those that lie there."""
     above = folder.parent
+    folders = [
+        *_folders_in(folder),
+        above,
+        *(each for each in _folders_in(above) if each != folder),
+    ]
+    return [path for each in folders[:MOST_FOLDERS] for path in _notebooks_in(each)]
+
+
+def _folders_in(folder: Path) -> list[Path]:
     try:
-        with os.scandir(above) as entries:
-            beside = sorted(
+        with os.scandir(folder) as entries:
+            return sorted(
                 Path(each.path)
                 for each in entries
                 if each.is_dir(follow_symlinks=False) and not each.name.startswith(".")
             )
     except OSError:
         return []
-    folders = [above, *(each for each in beside if each != folder)][:MOST_FOLDERS]
-    return [path for each in folders for path in _notebooks_in(each)]
 
 
 def _read(trace: Trace, scope: Scope, own: Collection[int]) -> Evidence:

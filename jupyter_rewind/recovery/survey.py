@@ -28,6 +28,7 @@ from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sentences import listed, typed
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.sharedkernels import without_others
+from jupyter_rewind.recovery.siblings import with_rivals_around
 from jupyter_rewind.recovery.since import sessions_since, went_on
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.rewind import JOURNALED
@@ -85,7 +86,7 @@ def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the scope's folder stands that has a file or a trace."""
     heard = search.gather(scope, _telling_of_runs(found.traces))
     heard += Evidence(names=names_of_pairs(found.traces))
-    ran, versions = _Ran(heard), OlderVersions(scope, found.traces)
+    ran, versions = _Ran(with_rivals_around(heard, scope)), OlderVersions(scope, found.traces)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:
         if trace.notebook is not None and Path(trace.notebook).is_relative_to(scope.folder):
