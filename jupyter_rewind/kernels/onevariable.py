@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jupyter_rewind.errors import NotFound, RestoreRefused
+from jupyter_rewind.errors import NotFound, RestoreRefused, Storage
 from jupyter_rewind.kernels.capture import Capturer, make_known
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
@@ -14,6 +14,7 @@ from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, check_trust, read_records
 from jupyter_rewind.kernels.restore import load_records
+from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot
 from jupyter_rewind.store.keep import ContentSource
 
@@ -38,10 +39,7 @@ def load_variable(
     check_trust(snapshot, trust)
     records = read_records(store, snapshot)
     record = _find(records, name, snapshot)
-    nodes = set()
-    if capturer is not None:
-        capturer.flush()
-        nodes = {pod.node for pod in capturer.pods()}
+    nodes = set() if capturer is None else _present_nodes(capturer)
     same = {key: None for one in records if one.node in nodes for key in one.keys}
     hubs = capturer.hubs if capturer is not None else Hubs()
 
@@ -61,6 +59,16 @@ def load_variable(
     _refuse_placeholder(found, record, name, snapshot)
     own = HUB + (hubs.uid_of(found) or "") if type(found) is types.FunctionType else None
     return load(next(one for one in records if own in one.keys)) if own in same else found
+
+
+def _present_nodes(capturer: Capturer) -> set[Digest | None]:
+    """The pods of what lives now, which is kept for it: cells may have run unseen, and this one has
+    run in part. None where it cannot be kept: then nothing that lives is taken for what was."""
+    try:
+        capturer.keep_present()
+    except Storage:
+        return set()
+    return {pod.node for pod in capturer.pods()}
 
 
 def _find(records: Sequence[PodRecord], name: str, snapshot: Snapshot) -> PodRecord:

@@ -36,3 +36,12 @@ def test_what_functions_and_classes_hold_stays_theirs(cells: Cells, name: str, c
     cells.check("b() is a and T.shared is a and t.held is a and c == [a, b] and d() is a")
     cells.namespace["got"] = got
     cells.check(check)
+
+
+def test_a_class_that_changed_unseen_is_not_taken_for_that_of_then(cells: Cells) -> None:
+    """With `%rewind off`, or earlier in the same cell: no state tells of the change."""
+    state = cells.run("class T: extra = []")
+    exec("T.extra.append(1)", cells.namespace)
+    got = load_variable(cells.store, state, "T", cells.namespace, cells.capturer)
+    assert isinstance(got, type) and got.extra == []  # type: ignore[attr-defined]
+    cells.check("T.extra == [1]")
