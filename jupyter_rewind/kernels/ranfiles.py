@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.kernels.homes import Scope
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.homes import Scope
 
 
 class RanFile(types.ModuleType):
