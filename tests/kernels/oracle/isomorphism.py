@@ -133,6 +133,8 @@ class _Writer:
         if isinstance(value, functools.partial):
             return *self.all([value.func, value.args, value.keywords]), self.attributes(value)
         if isinstance(value, memoryview):
+            if value.format == "O":  # Its bytes are addresses.
+                return self.all(np.asarray(value).ravel().tolist()), self.refer(value.obj)
             return bytes(value), self.refer(value.obj)
         if isinstance(value, types.ModuleType):
             held = {name: one for name, one in vars(value).items() if not name.startswith("__")}
