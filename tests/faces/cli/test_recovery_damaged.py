@@ -39,5 +39,6 @@ def test_notebook_of_the_oldest_format_is_not_called_empty(work: Path, rewind: R
     ended = rewind("recover", book, "--json")
     assert (ended.data["state"], ended.data["cells"]) == ("whole", 2)
     book.write_text(json.dumps({"nbformat": 1, "cells": [{"cell_type": "code", "code": " "}]}))
-    [standing] = rewind("recover", "--json").data["notebooks"]
-    assert standing["state"] == "empty"
+    (work / "other.ipynb").write_bytes(SECOND)
+    states = {one["notebook"]: one["state"] for one in rewind("recover", "--json").data["notebooks"]}
+    assert states == {str(book): "empty", str(work / "other.ipynb"): "whole"}
