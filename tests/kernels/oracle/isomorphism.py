@@ -191,7 +191,8 @@ class _Writer:
             self.refer(value.__defaults__ or ()),
             self.all((value.__kwdefaults__ or {}).values()),
             self.all(value.__closure__ or ()),
-            self.all(vars(value).values()),
+            # `wraps` of a class takes over what Python notes there when it pickles one of it.
+            self.all(one for key, one in vars(value).items() if key != "__slotnames__"),
         )
 
     def home(self, scope: dict[str, Any]) -> Any:
