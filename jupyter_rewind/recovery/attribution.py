@@ -260,12 +260,16 @@ class _Search:
                 return found[0]
         return None
 
-    def _leave_whole_ones(self, theirs: Iterable[int]) -> None:
+    def _leave_whole_ones(self, theirs: Set[int]) -> None:
         """Leaves out what another notebook shows, with clearly more of its code, where it is known
-        which run is the notebook's."""
-        for number in set(theirs).intersection(self.waiting):
-            other = self.all.rivals.shown_whole(number, self.places, by_copies=True)
-            if other is not None:
+        which run is the notebook's; and later runs in which one was saved that is lost."""
+        rivals, places = self.all.rivals, self.places
+        first = min(moment(each.run) for each in self.chosen.values())
+        for number in tuple(self.waiting):
+            shown = rivals.shown_whole(number, places, by_copies=True) if number in theirs else None
+            is_later = moment(self.all.runs[number]) > first
+            lost = rivals.saved_first(number, places, lost=True) if is_later else None
+            if (other := shown or lost) is not None:
                 self._leave(number, other)
 
     def seeming(self) -> Seeming | None:
@@ -342,18 +346,16 @@ class _Search:
         ]
         if not fitting:
             return []
-        newest = max(fitting, key=lambda number: moment(self.all.runs[number]))
+        runs = self.all.runs
+        newest = max(fitting, key=lambda number: moment(runs[number]))
         words = "the newest session that ran all that is left of the notebook: a guess"
-        self.chosen[newest] = Attributed(
-            self.all.runs[newest], ENOUGH, False, words, by_likeness=True
-        )
+        self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words, by_likeness=True)
         return [newest]
 
     def _choose(self, number: int, share: float, words: str, by_likeness: bool = True) -> None:
-        run = self.all.runs[number]
         rivals = self.all.rivals.alike(number, self.places) if by_likeness else ()
         self.chosen[number] = Attributed(
-            run,
+            self.all.runs[number],
             min(share, SUREST),
             share >= AT_ONCE and not rivals,
             words,
@@ -378,9 +380,7 @@ class _Search:
     def _settle(self) -> list[int]:
         """What is at home, by what is known so far."""
         moved = []
-        for number in self.waiting:
-            if number in self.chosen:
-                continue
+        for number in [each for each in self.waiting if each not in self.chosen]:
             share = self.home.share(number)
             known = [each.run for each in self.chosen.values()]
             if share >= needed(self.all.runs[number], known):

@@ -144,16 +144,24 @@ class Rivals:
                 return place
         return None
 
-    def saved_first(self, number: int, places: frozenset[str]) -> str | None:
+    def saved_first(self, number: int, places: frozenset[str], *, lost: bool = False) -> str | None:
         """The other notebook that shows and has as much of the run, and was saved in it before the
-        one of `places` was: that is a copy of it. None for none."""
+        one of `places` was: that is a copy of it. `lost`: of those that are not there any more, one
+        that was saved in it, as the one of `places` was not. None for none."""
         here, ours = self._own(places).fits.get(number, _NONE), self._saves.saved_in(number, places)
-        for place, there in self._best(number, places):
+        others = self._lost(number, places) if lost else self._best(number, places)
+        for place, there in others:
             as_much = there.matches >= here.matches and there.code >= here.code
             theirs = self._saves.saved_in(number, (place,))
-            if as_much and theirs is not None and (ours is None or theirs < ours):
+            if as_much and theirs is not None and (ours is None or (theirs < ours and not lost)):
                 return place
         return None
+
+    def _lost(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
+        """Those that are not there any more, and show the run well."""
+        for place in sorted(self._documents.keys() - places.union(self._present)):
+            if self._fits(place).get(number, _NONE).is_good:
+                yield place, self._fits(place)[number]
 
     def is_better_shown(self, number: int, places: frozenset[str]) -> bool:
         """As `has_more`, of the notebooks that the run fits best: of all runs, that costs too much

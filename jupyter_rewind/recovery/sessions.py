@@ -40,9 +40,11 @@ _SURE = 0.95
 
 
 class _Claim(NamedTuple):
-    """How well a session fits a notebook, how sure it is of it, its path, and why."""
+    """How well a session fits a notebook, whether more than likeness says so, how sure it is of it,
+    its path, and why."""
 
     rank: Rank
+    is_told: bool
     share: float
     notebook: str
     words: str
@@ -101,7 +103,7 @@ def place_all(placed: Attribution) -> list[SessionInfo]:
                 continue  # the newest session, of which nothing speaks
             number = numbers[id(each.run)]
             fit = placed.rivals.rank(number, notebook)
-            claim = _Claim(fit, each.share, notebook, each.words)
+            claim = _Claim(fit, not each.by_likeness, each.share, notebook, each.words)
             claims.setdefault(number, []).append(claim)
     twice = _told_twice(placed.runs)
     for number, other in twice.items():

@@ -1,4 +1,5 @@
-"""The notebooks beside the one that is looked for, as far as telling whose a session is takes.
+"""The notebooks beside the one that is looked for, as far as telling whose a session is takes:
+those that are there, and Jupyter's checkpoints of those that were in its folder.
 
 Their code and their counts are kept, nothing else; the newest come first, within a bound.
 """
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.recovery.assembly import AT, NOTES, OF
+from jupyter_rewind.recovery.checkpointplaces import USUAL
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import (
     Evidence,
@@ -23,6 +25,7 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.keptcopies import notebook_of
 from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.walking import is_left_over, is_recovered, settle
@@ -30,7 +33,7 @@ from jupyter_rewind.recovery.walking import is_left_over, is_recovered, settle
 MOST_SIBLINGS = 100
 MOST_FOLDERS = 200
 MOST_BYTES = 1 << 26
-_KIND = "file"
+_KIND, _KEPT = "file", "checkpoint"
 NEVER = 1 << 63
 """No run began so late."""
 
@@ -46,37 +49,55 @@ def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
     return sum(heard, evidence)
 
 
-def with_rivals_around(evidence: Evidence, scope: Scope) -> Evidence:
-    """`evidence` of all notebooks below a folder, with those of the folders around it."""
+def with_rivals_around(evidence: Evidence, scope: Scope, traces: Iterable[Trace] = ()) -> Evidence:
+    """`evidence` of all notebooks below a folder, with those of the folders around it, and with
+    Jupyter's checkpoints, among `traces`, of those that are not there any more."""
     if not any(run.executions and not run.certain for run in evidence.runs):
         return evidence
     paths = (each for each in _around(scope.folder) if not each.is_relative_to(scope.folder))
-    return sum((_read(trace, scope, ()) for trace in _traces_of(paths, scope, ())), evidence)
+    near = [*_traces_of(paths, scope, ()), *_of_lost(traces)]
+    return sum((_read(trace, scope, ()) for trace in near), evidence)
+
+
+def _of_lost(traces: Iterable[Trace]) -> list[Trace]:
+    """The checkpoints among the traces whose notebooks have no file: the newest."""
+    kept = [each for each in traces if each.kind == _KEPT and each.size_bytes <= LARGE_BYTES]
+    lost = [each for each in kept if each.notebook and not os.path.lexists(each.notebook)]
+    return sorted(lost, key=lambda each: each.time_ns or 0, reverse=True)[:MOST_SIBLINGS]
 
 
 def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
     """The files of the folder and of those around it, and those `named` elsewhere, that are read:
     those of the folder first, the newest of them first."""
     near = [*_notebooks_in(scope.folder), *map(Path, named)]
-    return _traces_of([*near, *_around(scope.folder)], scope, frozenset(map(str, near)))
+    paths = [*near, *_kept_of_lost(scope.folder), *_around(scope.folder)]
+    return _traces_of(paths, scope, frozenset(map(str, near)))
 
 
 def _traces_of(paths: Iterable[Path], scope: Scope, first: Collection[str]) -> list[Trace]:
     """Those of the files that are read, within the bounds: the `first`, then the newest."""
     found = []
     for path in dict.fromkeys(paths):
-        if path == scope.notebook or is_recovered(path) or is_left_over(path):
+        copied = notebook_of(path)
+        notebook = copied or path
+        if notebook == scope.notebook or is_recovered(notebook) or is_left_over(notebook):
             continue
-        if settle(path, scope) == scope.notebook:
+        if settle(notebook, scope) == scope.notebook:
             continue
         try:
             status = path.stat()
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode) and 0 < status.st_size <= LARGE_BYTES:
-            place = str(path)
             found.append(
-                Trace(_KIND, place, place, frozenset(), status.st_mtime_ns, status.st_size)
+                Trace(
+                    _KIND if copied is None else _KEPT,
+                    str(path),
+                    str(notebook),
+                    frozenset(),
+                    status.st_mtime_ns,
+                    status.st_size,
+                )
             )
     found.sort(key=lambda each: (each.place in first, each.time_ns or 0), reverse=True)
     kept, room = [], MOST_BYTES
@@ -94,6 +115,12 @@ def _notebooks_in(folder: Path) -> list[Path]:
     except OSError:
         # Who looks for the notebook itself tells of it.
         return []
+
+
+def _kept_of_lost(folder: Path) -> list[Path]:
+    """Jupyter's checkpoints of notebooks of the folder that are not there any more."""
+    kept = ((path, notebook_of(path)) for path in _notebooks_in(folder / USUAL))
+    return [path for path, notebook in kept if notebook and not os.path.lexists(notebook)]
 
 
 def _around(folder: Path) -> list[Path]:

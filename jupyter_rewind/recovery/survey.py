@@ -86,7 +86,8 @@ def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the scope's folder stands that has a file or a trace."""
     heard = search.gather(scope, _telling_of_runs(found.traces))
     heard += Evidence(names=names_of_pairs(found.traces))
-    ran, versions = _Ran(with_rivals_around(heard, scope)), OlderVersions(scope, found.traces)
+    ran = _Ran(with_rivals_around(heard, scope, found.traces))
+    versions = OlderVersions(scope, found.traces)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:
         if trace.notebook is not None and Path(trace.notebook).is_relative_to(scope.folder):

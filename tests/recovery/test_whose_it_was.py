@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKerne
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.sessions import list_sessions, place_all
-from jupyter_rewind.recovery.survey import WHOLE, survey
+from jupyter_rewind.recovery.survey import MISSING, WHOLE, survey
 from tests.support.evidence import code, document, kernel, session, sources_of
 from tests.support.histories import make_history
 from tests.support.traces import Home, notebook_text
@@ -140,3 +141,31 @@ def test_a_notebook_in_a_folder_around_keeps_what_ran_in_it(tmp_path: Path, besi
     assert {each.state for each in standings} == {WHOLE}
     listed = {each.number: each.notebook for each in list_sessions(scope).sessions}
     assert listed[1] == str(home.work / "p1/analysis.ipynb") != listed[2]
+
+
+def test_what_a_lost_copy_was_saved_in_is_not_laid_over_the_whole_notebook(tmp_path: Path) -> None:
+    """A duplicate was worked on in its own kernel, and removed: its checkpoint says whose that was.
+    A notebook that was saved there itself, as one that was renamed, keeps it."""
+    home = Home(tmp_path / "home")
+    copied = [*LONG, "model = fit(scaled)", "model.draw()"]
+    book, kept = home.work / "weekly.ipynb", home.work / ".ipynb_checkpoints/model-checkpoint.ipynb"
+    write(book, LONG)
+    write(kept, LONG)
+    make_history(home.path / ".ipython/profile_default/history.sqlite", [LONG, copied])
+    starts = [each.started_ns for each in list_sessions(home.scope(None)).sessions]
+    first, second = (each for each in starts if each is not None)
+    for path, start in ((book, first), (kept, second)):
+        os.utime(path, ns=(start + 10**9, start + 10**9))
+    found = recover(home.scope("weekly.ipynb"))
+    assert isinstance(found, Recovery)
+    assert sources_of(found.rebuilt) == LONG
+    lost = str(home.work / "model.ipynb")
+    assert any(f"Session 2 is more like {lost}" in each for each in found.rebuilt.next_steps)
+    scope = home.scope(None)
+    assert [each.notebook for each in list_sessions(scope).sessions] == [str(book), lost]
+    states = {str(e.notebook): e.state for e in survey(scope, search.look(scope)).standings}
+    assert states == {str(book): WHOLE, lost: MISSING}
+    os.utime(book, ns=(second + 2 * 10**9, second + 2 * 10**9))
+    found = recover(home.scope("weekly.ipynb"))
+    assert isinstance(found, Recovery)
+    assert sources_of(found.rebuilt) == copied
