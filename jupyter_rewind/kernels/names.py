@@ -6,6 +6,7 @@ come back: the order as a list beside the variables, what has no name in Python 
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 ORDER = "e:names"
 """The root that holds the order."""
+OUTPUTS = "e:outputs"
+"""The root that holds the keys of `Out` in order, where they are not numbers that rise."""
 ODD = "n:"
 """What the root of a key that is no text begins with."""
 _RESULT = re.compile(r"o:|v:_(?:_{0,2}|\d+)\Z")
@@ -87,6 +90,28 @@ def set_odd_names(
         made = values.get(key)
         if type(made) is tuple and len(made) == 2:
             namespace[made[0]] = made[1]
+
+
+def order_of_outputs(outputs: Mapping[Any, Any]) -> list[Any] | None:
+    """The keys of `Out`; None where they are numbers that rise, as IPython sets them."""
+    keys = list(outputs)
+    if all(map(_is_number, keys)) and all(map(operator.lt, keys, keys[1:])):
+        return None
+    return keys if all(type(key) is str or _is_plain(key) for key in keys) else None
+
+
+def put_outputs(outputs: dict[Any, Any], wanted: Mapping[str, Any], order: Any) -> None:
+    """`Out` has these entries, by the text of their keys, in this order; by number without one."""
+    keys = {str(key): key for key in order} if type(order) is list else {}
+    numbers = sorted(int(key) for key in wanted if key not in keys and key.isdecimal())
+    keys |= {str(number): number for number in numbers}
+    keys |= {key: key for key in wanted if key not in keys}
+    outputs.clear()
+    outputs.update({key: wanted[text] for text, key in keys.items() if text in wanted})
+
+
+def _is_number(key: Any) -> bool:
+    return type(key) is int and key >= 0
 
 
 def put_in_order(namespace: dict[Any, Any], order: Any) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_rewind.kernels import names as naming
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.apart import Shared
 from jupyter_rewind.kernels.caches import may_be_another
@@ -23,7 +24,6 @@ from jupyter_rewind.kernels.filling import MOST, can_be_filled, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.leftout import untouched
 from jupyter_rewind.kernels.loading import Loader
-from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
 from jupyter_rewind.kernels.outcome import report_on
 from jupyter_rewind.kernels.ownvariables import import_modules, living_in_modules
 from jupyter_rewind.kernels.patching import Patch, find_patch
@@ -221,10 +221,10 @@ class Prepared:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)
         self._undo.append(Entries(lambda: outputs))
         wanted = {key[len(OUTPUT) :]: one for key, one in values.items() if key.startswith(OUTPUT)}
-        outputs.clear()
-        numbered = {int(key): one for key, one in wanted.items() if key.isdecimal()}
-        outputs.update(sorted(numbered.items()))
-        outputs.update({key: one for key, one in wanted.items() if not key.isdecimal()})
+        order = self._loader.values.get(naming.OUTPUTS)
+        if order is None and any(naming.OUTPUTS in record.keys for record in self._records):
+            order = list(outputs)  # it is what it was then
+        naming.put_outputs(outputs, wanted, order)
 
     def _set_names(self, values: dict[str, Any]) -> None:
         namespace = self._namespace
@@ -243,8 +243,8 @@ class Prepared:
             if namespace.get(name, wanted) is not value and rooting.is_kept(name, excluded):
                 namespace[name] = value
         keys = (key for record in self._records for key in record.keys)
-        set_odd_names(namespace, keys, self._loader.values)
-        put_in_order(namespace, self._loader.values.get(ORDER))
+        naming.set_odd_names(namespace, keys, self._loader.values)
+        naming.put_in_order(namespace, self._loader.values.get(naming.ORDER))
 
     def _names_as_they_are(self) -> Entries:
         capturer, namespace = self._capturer, self._namespace

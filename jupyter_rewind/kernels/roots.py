@@ -20,7 +20,7 @@ from typing import Any
 from jupyter_rewind.kernels import functions
 from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.hubs import Hubs
-from jupyter_rewind.kernels.names import ORDER, NameOrder, odd_names
+from jupyter_rewind.kernels.names import ORDER, OUTPUTS, NameOrder, odd_names, order_of_outputs
 from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
 
 HIDDEN = frozenset((
@@ -140,6 +140,9 @@ class Gatherer:
         if seen.has_odd:
             roots.values.update(odd_names(namespace))
         outputs = outputs_of(namespace)
+        order = order_of_outputs(outputs)
+        if order is not None:
+            roots.values[OUTPUTS] = order
         results = ("_", "__", "___", *(f"_{count}" for count in outputs))
         roots.small = len(self._plain[VARIABLE]) + len(named)
         roots.small -= sum(

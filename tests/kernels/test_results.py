@@ -38,6 +38,15 @@ def test_outputs_stand_in_their_order() -> None:
     run(*(f"[{number}]" for number in range(12)), Do("new kernel", "", 12))
 
 
+@pytest.mark.parametrize("key", ["1", "-1", "'word'", "(1, 'x')"])
+def test_what_i_put_into_out_stands_where_i_put_it(key: str) -> None:
+    """Behind what came after it, under the very key; also where only that came back."""
+    last = "[4]"
+    run("[1]", "pass", "[3]", f"Out.pop(1, None); Out[{key}] = 5", last, Do("to", "", 3))
+    run("[1]", "pass", "[3]", f"Out.pop(1, None); Out[{key}] = 5", last, Do("to", "", 4))
+    run("[1]", f"Out[{key}] = Out.pop(1)", last, Do("new kernel", "", 1), Do("to", "", 0))
+
+
 @pytest.mark.parametrize("name", ["Out", "globals()", "vars(__builtins__)"])
 def test_a_second_name_of_the_namespace_is_not_filled(name: str) -> None:
     """`b = globals()`: going back to where `b` was another dict leaves the namespace alone."""
