@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 
 from jupyter_rewind.recovery.attributed import Attributed, Doubt, LeftOut, Split
+from jupyter_rewind.recovery.copies import Copies
 from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming, lines_of
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument
 from jupyter_rewind.recovery.hearing import Hearing, Names, names_of, normal
-from jupyter_rewind.recovery.homes import Away, Home, Words
+from jupyter_rewind.recovery.homes import Away, Home, Words, all_that_is_left
 from jupyter_rewind.recovery.kernelruns import (
     Moments,
     Restart,
@@ -60,6 +61,7 @@ class Attribution:
         self.lines = [lines_of(run) for run in self.runs]
         self.documents = (*evidence.documents, *evidence.siblings)
         self.rivals = Rivals(self.runs, self.words.weighed, self.documents)
+        self.copies = Copies(self.rivals)
         moments = Moments(everything, evidence.kernels)
         began = {at: Begun(kernel) for at, kernel in moments.kernels_of().items()}
         places = {number: place for place, number in enumerate(kept)}
@@ -139,6 +141,7 @@ class Attribution:
 
 
 _COUNTED = "its cells have the code and the counts of this session"
+_SAVED_IN = f"{_COUNTED}, and it was saved while that went on"
 
 
 class _Search:
@@ -170,8 +173,10 @@ class _Search:
             if heard.rival:
                 self.left_out.append(LeftOut(run, heard.rival))
             if heard.ours:
-                share = 1.0 if heard.certain else min(SURE, heard.odds)
-                self.chosen[number] = Attributed(run, share, heard.certain, heard.words, heard.odds)
+                share = 1.0 if heard.certain else SURE if heard.alike else min(SURE, heard.odds)
+                self.chosen[number] = Attributed(
+                    run, share, heard.certain, heard.words, heard.odds, rivals=heard.alike
+                )
                 self._take_home(number)
             elif heard.ours is None:
                 self.waiting.append(number)
@@ -209,22 +214,21 @@ class _Search:
         has more of its code, it is that one's. Few cells may have been pasted from there: then
         code that is clearly more is enough.
         """
-        rivals = self.all.rivals
+        rivals, copies = self.all.rivals, self.all.copies
         others = {*self.waiting, *self.away}
         theirs = {at for at in others if rivals.is_better_shown(at, self.places)}
         named = self.counts.named(self.all.lines, rivals.at_count, self.results | theirs)
         for number, most in named.items():
             if number not in self.waiting:
                 continue
-            first = rivals.saved_first(number, self.places)
-            if first is not None:
-                self._leave(number, first)
+            original = copies.original(number, self.places)
+            if original is not None:
+                self._leave(number, original)
             elif most or not rivals.has_more(number, self.places, by_code=True):
-                self._take(number, Attributed(self.all.runs[number], SURE, True, _COUNTED))
+                self._take(number, self._counted(number, _COUNTED))
         saved_in = None if self.chosen else self._saved_in(theirs)
         if saved_in is not None:
-            words = f"{_COUNTED}, and it was saved while that went on"
-            self._take(saved_in, Attributed(self.all.runs[saved_in], SURE, False, words))
+            self._take(saved_in, self._counted(saved_in, _SAVED_IN))
         if self.chosen:
             self._leave_whole_ones(theirs)
             return
@@ -237,6 +241,12 @@ class _Search:
         self._take_home(number)
         self.away.discard(number)
         self.waiting = [each for each in self.waiting if each != number]
+
+    def _counted(self, number: int, words: str) -> Attributed:
+        """The run as one of which counts say whose it is, but for those that are alike in them."""
+        alike = self.all.copies.alike(number, self.places)
+        run, sure, odds = self.all.runs[number], words == _COUNTED, 1 / (1 + len(alike))
+        return Attributed(run, SURE, sure and not alike, words, odds, bool(alike), alike)
 
     def _leave(self, number: int, notebook: str) -> None:
         """What waits is that one's."""
@@ -254,8 +264,10 @@ class _Search:
                 for number in {*self.waiting, *self.away} - theirs
                 if went_on_at(self.all.runs[number], document.time_ns)
                 and counts.are_of(self.all.lines[number], MATCHES)
-                and self.all.rivals.saved_first(number, self.places) is None
+                and self.all.copies.original(number, self.places) is None
             ]
+            if len(found) > 1:
+                found = [at for at in found if not self.all.copies.saved_first(at, self.places)]
             if len(found) == 1 and found[0] in {*self.waiting, *self.gone}:
                 return found[0]
         return None
@@ -268,7 +280,7 @@ class _Search:
         for number in tuple(self.waiting):
             shown = rivals.shown_whole(number, places, by_copies=True) if number in theirs else None
             is_later = moment(self.all.runs[number]) > first
-            lost = rivals.saved_first(number, places, lost=True) if is_later else None
+            lost = self.all.copies.lost(number, places) if is_later else None
             if (other := shown or lost) is not None:
                 self._leave(number, other)
 
@@ -328,22 +340,9 @@ class _Search:
     def _guess_of_part(self) -> list[int]:
         """Where too little is left of the notebook to be like anything: the newest run that ran all
         of it, if nothing is known of any other."""
-        cells = [
-            cell
-            for document in self.own
-            for cell in document.cells
-            if cell.kind == "code" and cell.source.strip()
-        ]
-        left = {cell.source.rstrip() for cell in cells if cell.whole}
-        pieces = {cell.source.rstrip() for cell in cells if not cell.whole}
-        if self.chosen or not cells or any(document.complete for document in self.own):
-            return []
-        fitting = [
-            number
-            for number in self.waiting
-            for ran in [self.all.words.of[number][0]]
-            if left <= ran and all(any(s.startswith(piece) for s in ran) for piece in pieces)
-        ]
+        ran_all = None if self.chosen else all_that_is_left(self.own)
+        ran = self.all.words.of
+        fitting = [number for number in self.waiting if ran_all and ran_all(ran[number][0])]
         if not fitting:
             return []
         runs = self.all.runs
@@ -353,7 +352,7 @@ class _Search:
         return [newest]
 
     def _choose(self, number: int, share: float, words: str, by_likeness: bool = True) -> None:
-        rivals = self.all.rivals.alike(number, self.places) if by_likeness else ()
+        rivals = self.all.copies.fitting(number, self.places) if by_likeness else ()
         self.chosen[number] = Attributed(
             self.all.runs[number],
             min(share, SUREST),

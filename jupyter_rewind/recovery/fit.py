@@ -56,9 +56,10 @@ def has_moved(there: Fit, here: Fit, *, went_on: bool = False) -> bool:
 
 def are_versions(place: str, places: frozenset[str]) -> bool:
     """Whether the names say that one is a copy of the other, as Jupyter's `NAME-Copy1` does."""
-    stem = _stem(place)
-    return any(stem in _stem(each) or _stem(each) in stem for each in places)
+    stem = stem_of(place)
+    return any(stem in stem_of(each) or stem_of(each) in stem for each in places)
 
 
-def _stem(place: str) -> str:
+def stem_of(place: str) -> str:
+    """The name of a notebook as names are compared."""
     return os.path.splitext(os.path.basename(place))[0].lower()

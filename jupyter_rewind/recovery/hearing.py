@@ -68,7 +68,8 @@ class Heard:
 
     `odds` is how likely that is where it is open. `doubt` tells what speaks for a run that is not
     taken, or against one that is (`instead` of another that is taken); `rival` is the notebook that
-    has its cells. `gone` are words for one that was started under a name of before.
+    has its cells, and `alike` are those that show as much. `gone` are words for one that was
+    started under a name of before.
     """
 
     ours: bool | None = None
@@ -78,6 +79,7 @@ class Heard:
     doubt: str = ""
     instead: bool = False
     rival: str = ""
+    alike: tuple[str, ...] = ()
     gone: str = ""
 
 
@@ -133,7 +135,7 @@ class Hearing:
         """Of a run whose kernel was started for a notebook that is not there any more."""
         gone, missing = self._gone, f"{named}, which is not there any more"
         if gone.shows(number):
-            return Heard(True, f"{_CELLS} {missing}")
+            return self._of_shown(number, f"{_CELLS} {missing}")
         if gone.is_alone_of_its_name(number) and gone.has_its_name(number):
             words = f"its kernel was started for {missing}, and has the same file name"
             return Heard(True, words, False, EVEN, words)
@@ -152,6 +154,15 @@ class Hearing:
             return Heard(False, doubt=doubt)
         words = f"its kernel was started for {missing}: {_EARLIER}"
         return replace(self._of_others(number, named), gone=words)
+
+    def _of_shown(self, number: int, words: str) -> Heard:
+        """Of a run in which the notebook's cells stand at their counts, as a copy's do, too."""
+        copies, places = self._known.copies, self._names.places
+        original = copies.original(number, places)
+        if original is not None:
+            return Heard(False, rival=original)
+        alike = copies.alike(number, places)
+        return Heard(True, words, not alike, 1 / (1 + len(alike)), alike=alike)
 
     def _of_open(self, began: Begun, run: FoundRun) -> Heard:
         """Of a run whose kernel began together with those of other notebooks."""
@@ -237,7 +248,7 @@ class Hearing:
         if self._counts.name(lines) and self._known.rivals.has_moved(
             number, former, self._names.places
         ):
-            return Heard(True, f"{_CELLS} {named}, which is another notebook")
+            return self._of_shown(number, f"{_CELLS} {named}, which is another notebook")
         places = self._names.places
         if self._known.rivals.shows_more(number, places, former) or self._known.sharing.shows_own(
             number, places, former

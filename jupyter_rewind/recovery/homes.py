@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 
-from jupyter_rewind.recovery.evidence import FoundRun
+from jupyter_rewind.recovery.evidence import FoundDocument, FoundRun
 from jupyter_rewind.recovery.likeness import is_look, names
 
 LONG, SEVERAL, SOME = 20, 3, 0.25
@@ -119,3 +119,24 @@ class Away:
         sources = {each for each in said if self._source[each] < words.in_source[each]}
         known = {each for each in named if self._name[each] < words.in_name[each]}
         return words.share(number, sources, known)
+
+
+def all_that_is_left(documents: Iterable[FoundDocument]) -> Callable[[Set[str]], bool] | None:
+    """Whether what was run has all that is left of a notebook; None where that is nothing, or a
+    document of it is whole."""
+    known = list(documents)
+    cells = [
+        cell
+        for document in known
+        for cell in document.cells
+        if cell.kind == "code" and cell.source.strip()
+    ]
+    if not cells or any(document.complete for document in known):
+        return None
+    left = {cell.source.rstrip() for cell in cells if cell.whole}
+    pieces = {cell.source.rstrip() for cell in cells if not cell.whole}
+
+    def ran_all(ran: Set[str]) -> bool:
+        return left <= ran and all(any(s.startswith(piece) for s in ran) for piece in pieces)
+
+    return ran_all

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jupyter_rewind.recovery.copies import Copies
 from jupyter_rewind.recovery.counts import Lines
 from jupyter_rewind.recovery.evidence import FoundRun
 from jupyter_rewind.recovery.homes import Words
@@ -25,3 +26,8 @@ class Known:
     sharing: Sharing
     restarts: Mapping[int, Restart]
     began: Mapping[int, Begun]
+
+    @property
+    def copies(self) -> Copies:
+        """What files show of the runs beside others."""
+        return Copies(self.rivals)

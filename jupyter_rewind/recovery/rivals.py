@@ -138,26 +138,24 @@ class Rivals:
         """The other notebook that shows more of the run than the one of `places`, and has clearly
         more of its code; no copy by its name, but for `by_copies`. None for none."""
         here = self._own(places).fits.get(number, _NONE)
-        for place, there in self._best(number, places):
+        for place, there in self.best(number, places):
             more = there.matches > here.matches and there.code >= max(HALF, here.code + CLEARLY)
             if there.is_good and more and (by_copies or not are_versions(place, places)):
                 return place
         return None
 
-    def saved_first(self, number: int, places: frozenset[str], *, lost: bool = False) -> str | None:
-        """The other notebook that shows and has as much of the run, and was saved in it before the
-        one of `places` was: that is a copy of it. `lost`: of those that are not there any more, one
-        that was saved in it, as the one of `places` was not. None for none."""
-        here, ours = self._own(places).fits.get(number, _NONE), self._saves.saved_in(number, places)
-        others = self._lost(number, places) if lost else self._best(number, places)
-        for place, there in others:
-            as_much = there.matches >= here.matches and there.code >= here.code
-            theirs = self._saves.saved_in(number, (place,))
-            if as_much and theirs is not None and (ours is None or (theirs < ours and not lost)):
-                return place
-        return None
+    def fit(self, number: int, places: frozenset[str]) -> Fit:
+        """How well the run fits the one of `places`."""
+        return self._own(places).fits.get(number, _NONE)
 
-    def _lost(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
+    def shows_other(self, place: str, number: int) -> bool:
+        """Whether what is at `place` shows another run as well as this one."""
+        fits = self._fits(place)
+        here = fits.get(number, _NONE)
+        others = (each for at, each in fits.items() if at != number)
+        return any(e.matches >= max(here.matches, 1) and e.shown >= here.shown for e in others)
+
+    def of_lost(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
         """Those that are not there any more, and show the run well."""
         for place in sorted(self._documents.keys() - places.union(self._present)):
             if self._fits(place).get(number, _NONE).is_good:
@@ -167,10 +165,10 @@ class Rivals:
         """As `has_more`, of the notebooks that the run fits best: of all runs, that costs too much
         to ask all."""
         here = self._own(places).fits.get(number, _NONE)
-        best = (there for _, there in self._best(number, places))
+        best = (there for _, there in self.best(number, places))
         return any(there.matches >= here.matches and there.code > here.code for there in best)
 
-    def _best(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
+    def best(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
         """The first of the notebooks that the run fits clearly, but for the one of `places`."""
         for place in self._clear.get(number, ())[:_FEW]:
             if place not in places:
@@ -202,9 +200,9 @@ class Rivals:
         was saved under that name since."""
         if not any(map(self._has_code, places)):
             return None
-        earlier = self._saves.earlier(number, places)
+        earlier = self.saves.earlier(number, places)
         for place in self.having(number) if earlier is not None else ():
-            if place not in places and self._saves.went_on(number, earlier, place):
+            if place not in places and self.saves.went_on(number, earlier, place):
                 return place
         here, later = self._as_saved_last(number, places)
         for place in self._clear.get(number, ()):
@@ -224,8 +222,8 @@ class Rivals:
     def has_moved(self, number: int, former: str, places: frozenset[str]) -> bool:
         """Whether the run is of the notebook of `places`, and what is at `former` has code, but not
         the run's, or was saved under a name of `places` since."""
-        earlier = self._saves.earlier(number, frozenset((former,)))
-        if any(self._saves.went_on(number, earlier, place) for place in places):
+        earlier = self.saves.earlier(number, frozenset((former,)))
+        if any(self.saves.went_on(number, earlier, place) for place in places):
             return True
         there = self._own(places).fits.get(number, _NONE)
         here, later = self._as_saved_last(number, (former,))
@@ -340,7 +338,8 @@ class Rivals:
         return {}
 
     @cached_property
-    def _saves(self) -> Saves:
+    def saves(self) -> Saves:
+        """In which runs the documents were saved."""
         return Saves(self._runs, self._documents, self.at_count)
 
     @cached_property

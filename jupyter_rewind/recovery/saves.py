@@ -41,6 +41,11 @@ class Saves:
         )
         return min((at for at in found if started is not None and at > started), default=None)
 
+    def last(self, number: int, places: Iterable[str]) -> int:
+        """The highest count of the run that is shown there; 0 for none."""
+        found = (each for place in places for each in self._documents.get(place, ()))
+        return max((at for each in found for at, _ in self._shown(number, each)), default=0)
+
     def earlier(self, number: int, formers: Iterable[str]) -> Earlier | None:
         """What the notebook of `formers` shows of the run; None where that is too little, or where
         it has what ran later, too."""

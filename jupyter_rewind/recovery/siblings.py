@@ -1,5 +1,5 @@
 """The notebooks beside the one that is looked for, as far as telling whose a session is takes:
-those that are there, and Jupyter's checkpoints of those that were in its folder.
+those that are there, and Jupyter's checkpoints of those that were.
 
 Their code and their counts are kept, nothing else; the newest come first, within a bound.
 """
@@ -124,14 +124,19 @@ def _kept_of_lost(folder: Path) -> list[Path]:
 
 
 def _around(folder: Path) -> list[Path]:
-    """The notebooks of the folders in `folder`, of the one above, and of those that lie there."""
+    """The notebooks of the folders in `folder`, of the one above, and of those that lie there, and
+    Jupyter's checkpoints of those that lay there."""
     above = folder.parent
     folders = [
         *_folders_in(folder),
         above,
         *(each for each in _folders_in(above) if each != folder),
     ]
-    return [path for each in folders[:MOST_FOLDERS] for path in _notebooks_in(each)]
+    return [
+        path
+        for each in folders[:MOST_FOLDERS]
+        for path in (*_notebooks_in(each), *_kept_of_lost(each))
+    ]
 
 
 def _folders_in(folder: Path) -> list[Path]:

@@ -321,7 +321,10 @@ class _Ran:
             self.left_out += self._has_run(file)
             return 0, []
         kept = {cell.source.rstrip() for cell in file.cells}
-        attributed = [each for each in self._split(name).own if each.likely >= HALF]
+        own = self._split(name).own
+        # What fits another one as well says nothing beside what is known to be this one's.
+        is_known = any(not each.rivals for each in own)
+        attributed = [e for e in own if e.likely >= HALF and not (is_known and e.rivals)]
         if all(_is_kept(each, kept) for each in attributed):
             return 0, []
         runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)

@@ -78,18 +78,49 @@ def test_where_either_session_may_be_its_own_both_are_told() -> None:
     assert told.startswith("Sessions 1 and 2 were left out")
 
 
-def test_a_copy_in_which_nothing_ran_takes_no_session() -> None:
-    """It shows as much as the notebook that it was made of, which was saved first."""
+def of_one_run(target: Path, *documents: FoundDocument, ran: Sequence[str]) -> Rebuilt:
+    own = tuple(each for each in documents if each.trace.notebook == str(target))
+    beside = tuple(each for each in documents if each.trace.notebook != str(target))
+    return rebuild(target, Evidence(own, (session(1, ran, at=10),), siblings=beside))
+
+
+@pytest.mark.parametrize("made_at", [30, 15])
+def test_a_copy_in_which_nothing_ran_takes_no_session(made_at: int) -> None:
+    """Its name says that it is a copy, whether it was made after the last save or before it."""
     begin = [*SETUP, *OTHER[:1]]
-    first, copy = saved(COUNTS, begin, 2020), saved(WEEKLY, begin, 2030)
-    runs = (session(2, [*SETUP, *OTHER], at=2000),)
-    found = rebuild(COUNTS, Evidence((first,), runs, siblings=(copy,)))
-    assert sources_of(found) == [*SETUP, *OTHER]
-    found = rebuild(WEEKLY, Evidence((copy,), runs, siblings=(first,)))
+    name = COUNTS.with_name("counts-backup.ipynb")
+    files = saved(COUNTS, begin, 20), saved(name, begin, made_at)
+    assert sources_of(of_one_run(COUNTS, *files, ran=[*SETUP, *OTHER])) == [*SETUP, *OTHER]
+    found = of_one_run(name, *files, ran=[*SETUP, *OTHER])
     assert sources_of(found) == begin
-    assert any("Session 2 is more like /home/ann/counts.ipynb" in e for e in found.next_steps)
-    [placed] = place_all(Attribution(Evidence((first, copy), runs)))
+    assert any("Session 1 is more like /home/ann/counts.ipynb" in e for e in found.next_steps)
+    [placed] = place_all(Attribution(Evidence(files, (session(1, [*SETUP, *OTHER], at=10),))))
     assert placed.notebook == str(COUNTS)
+
+
+@pytest.mark.parametrize("name", ["counts-backup.ipynb", "spring.ipynb"])
+def test_who_goes_on_behind_the_end_of_another_is_no_copy_of_it(name: str) -> None:
+    """A copy was made in the middle of the work, then a cell was shortened, run again and saved."""
+    shorter = "total = summed(rows[1:])"
+    ran = [*SETUP, *OTHER[:1], shorter, *OTHER[1:]]
+    cells = [replace(code(each), execution_count=at) for at, each in ((1, ran[0]), (2, ran[1]))]
+    last = replace(code(shorter), execution_count=4)
+    book = document(*cells, last, at=30, trace=Trace("file", "counts.file", str(COUNTS)))
+    copy = saved(COUNTS.with_name(name), ran[:3], 20)
+    found = of_one_run(COUNTS, book, copy, ran=ran)
+    assert sources_of(found) == [*SETUP, shorter, *OTHER[1:]]
+    assert not any(name in each for each in found.next_steps)
+
+
+def test_of_two_that_are_equal_each_has_the_session_as_a_guess_and_the_other_is_named() -> None:
+    """A duplicate was renamed, and nothing ran in it: the files alone don't say which is which."""
+    begin, ran = [*SETUP, *OTHER[:1]], [*SETUP, *OTHER]
+    files = saved(COUNTS, begin, 20), saved(WEEKLY, begin, 30)
+    for one, other in ((COUNTS, WEEKLY), (WEEKLY, COUNTS)):
+        found = of_one_run(one, *files, ran=ran)
+        assert sources_of(found) == ran
+        assert all(each.confidence < 0.5 for each in found.cells[3:])
+        assert any(f"fits {other.name} as well" in each for each in found.next_steps)
 
 
 @pytest.mark.parametrize("copy", ["weekly-Copy1.ipynb", "second.ipynb"])
@@ -123,6 +154,19 @@ def write(path: Path, sources: Sequence[str]) -> None:
     path.write_text(json.dumps(book))
 
 
+def write_in_turn(
+    home: Home, books: dict[Path, Sequence[str]], ran: Sequence[Sequence[str]]
+) -> list[int]:
+    """Each was saved a second after the beginning of its session; returns when these began."""
+    for path, sources in books.items():
+        write(path, sources)
+    make_history(home.path / ".ipython/profile_default/history.sqlite", ran)
+    began = [each.started_ns or 0 for each in list_sessions(home.scope(None)).sessions]
+    for path, start in zip(books, began, strict=True):
+        os.utime(path, ns=(start + 10**9, start + 10**9))
+    return began
+
+
 @pytest.mark.parametrize("beside", ["p2/analysis.ipynb", "p1/saved/other.ipynb", "other.ipynb"])
 def test_a_notebook_in_a_folder_around_keeps_what_ran_in_it(tmp_path: Path, beside: str) -> None:
     """A template was copied to another folder and worked on there: the first one is whole, and
@@ -149,13 +193,7 @@ def test_what_a_lost_copy_was_saved_in_is_not_laid_over_the_whole_notebook(tmp_p
     home = Home(tmp_path / "home")
     copied = [*LONG, "model = fit(scaled)", "model.draw()"]
     book, kept = home.work / "weekly.ipynb", home.work / ".ipynb_checkpoints/model-checkpoint.ipynb"
-    write(book, LONG)
-    write(kept, LONG)
-    make_history(home.path / ".ipython/profile_default/history.sqlite", [LONG, copied])
-    starts = [each.started_ns for each in list_sessions(home.scope(None)).sessions]
-    first, second = (each for each in starts if each is not None)
-    for path, start in ((book, first), (kept, second)):
-        os.utime(path, ns=(start + 10**9, start + 10**9))
+    _, second = write_in_turn(home, {book: LONG, kept: LONG}, [LONG, copied])
     found = recover(home.scope("weekly.ipynb"))
     assert isinstance(found, Recovery)
     assert sources_of(found.rebuilt) == LONG
@@ -169,3 +207,16 @@ def test_what_a_lost_copy_was_saved_in_is_not_laid_over_the_whole_notebook(tmp_p
     found = recover(home.scope("weekly.ipynb"))
     assert isinstance(found, Recovery)
     assert sources_of(found.rebuilt) == copied
+
+
+def test_a_template_in_two_folders_keeps_the_two_apart_where_one_is_gone(tmp_path: Path) -> None:
+    """Its checkpoint is left, and was saved in its session."""
+    home = Home(tmp_path / "home")
+    kept = home.work / "p2/.ipynb_checkpoints/report-checkpoint.ipynb"
+    south = [*LONG[:3], "weekly = medians(by_day)", *LONG[4:]]
+    write_in_turn(home, {home.work / "p1/report.ipynb": LONG, kept: south}, [LONG, south])
+    found = recover(home.scope("p1/report.ipynb", folder=home.work / "p1"))
+    assert isinstance(found, Recovery)
+    assert sources_of(found.rebuilt) == LONG
+    named = str(home.work / "p2/report.ipynb")
+    assert any(f"Session 2 is more like {named}" in each for each in found.rebuilt.next_steps)

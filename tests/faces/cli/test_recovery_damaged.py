@@ -40,5 +40,6 @@ def test_notebook_of_the_oldest_format_is_not_called_empty(work: Path, rewind: R
     assert (ended.data["state"], ended.data["cells"]) == ("whole", 2)
     book.write_text(json.dumps({"nbformat": 1, "cells": [{"cell_type": "code", "code": " "}]}))
     (work / "other.ipynb").write_bytes(SECOND)
-    states = {one["notebook"]: one["state"] for one in rewind("recover", "--json").data["notebooks"]}
+    listed = rewind("recover", "--json").data["notebooks"]
+    states = {one["notebook"]: one["state"] for one in listed}
     assert states == {str(book): "empty", str(work / "other.ipynb"): "whole"}

@@ -1,0 +1,85 @@
+"""Which of several notebooks that show the same of a run is the one that ran it.
+
+When a file was saved tells little: the original is saved over and over, and a copy may be made at
+any time. What is shown tells more: who goes on behind the last cell of the other is no copy of it.
+Where both end alike, a copy's name may say so, as Jupyter's `NAME-Copy1` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from jupyter_rewind.recovery.fit import CLEARLY, Fit, stem_of
+from jupyter_rewind.recovery.rivals import Rivals
+
+
+class Copies:
+    """What the files of other notebooks show of each run beside the one that is asked about."""
+
+    def __init__(self, rivals: Rivals) -> None:
+        self._rivals, self._saves = rivals, rivals.saves
+
+    def original(self, number: int, places: frozenset[str]) -> str | None:
+        """The notebook that the one of `places` is a copy of, by its name: it shows and has as much
+        of the run, or goes on behind that. None for none."""
+        found = self._not_behind(number, places)
+        return next((place for place in found if _is_copy(places, place)), None)
+
+    def alike(self, number: int, places: frozenset[str]) -> tuple[str, ...]:
+        """The others of which nothing tells whether they are the copies, or which go on behind what
+        is shown here. One that shows another run as well may be that one's."""
+        return tuple(
+            place
+            for place in self._not_behind(number, places)
+            if not any(_is_copy((place,), each) for each in places)
+            if not self._rivals.shows_other(place, number)
+        )
+
+    def _not_behind(self, number: int, places: frozenset[str]) -> Iterator[str]:
+        here, last = self._rivals.fit(number, places), self._saves.last(number, places)
+        for place, there in self._rivals.best(number, places):
+            ahead = self._saves.last(number, (place,)) - last
+            as_much = there.shown >= here.shown and there.code >= here.code and not ahead
+            goes_on = there.code + CLEARLY > here.code and ahead > 0
+            if there.matches >= here.matches and (as_much or goes_on):
+                yield place
+
+    def saved_first(self, number: int, places: frozenset[str]) -> bool:
+        """Whether another notebook shows and has as much of the run, and was saved in it before the
+        one of `places` was."""
+        here, ours = self._rivals.fit(number, places), self._saves.saved_in(number, places)
+        for place, there in self._rivals.best(number, places):
+            as_much = there.matches >= here.matches and there.code >= here.code
+            theirs = self._saves.saved_in(number, (place,))
+            if as_much and theirs is not None and (ours is None or theirs < ours):
+                return True
+        return False
+
+    def lost(self, number: int, places: frozenset[str]) -> str | None:
+        """The notebook that is not there any more, shows and has as much of the run, and was saved
+        in it, as the one of `places` was not. None for none."""
+        found = self._saved_there(number, places, self._rivals.of_lost(number, places))
+        return next(found, None)
+
+    def fitting(self, number: int, places: frozenset[str]) -> tuple[str, ...]:
+        """The others that the run fits as well, or that were saved in it, as the one of `places`
+        was not."""
+        saved = self._saved_there(number, places, self._rivals.best(number, places))
+        return tuple(dict.fromkeys((*self._rivals.alike(number, places), *saved)))
+
+    def _saved_there(
+        self, number: int, places: frozenset[str], others: Iterable[tuple[str, Fit]]
+    ) -> Iterator[str]:
+        if self._saves.saved_in(number, places) is not None:
+            return
+        here = self._rivals.fit(number, places)
+        for place, there in others:
+            as_much = there.matches >= max(here.matches, 1) and there.code >= here.code
+            if as_much and self._saves.saved_in(number, (place,)) is not None:
+                yield place
+
+
+def _is_copy(places: Iterable[str], of: str) -> bool:
+    """Whether the names say that the one of `places` is a copy of that one."""
+    stem = stem_of(of)
+    return any(stem in stem_of(each) and stem != stem_of(each) for each in places)
