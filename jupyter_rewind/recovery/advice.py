@@ -215,7 +215,9 @@ def _by_likeness_in_words(target: Path, own: Sequence[Attributed]) -> Iterator[s
             told.setdefault(each.rivals, []).append(each.run.session)
     for rivals, numbers in told.items():
         one = len(numbers) == 1
-        names = " and ".join(sorted(Path(each).name for each in rivals))
+        short = [Path(each).name for each in rivals]
+        is_plain = len({target.name, *short}) > len(short)
+        names = " and ".join(sorted(short if is_plain else rivals))
         yield (
             f"Session{'' if one else 's'} {listed(numbers)}"
             f" {'was' if one else 'were'} taken by likeness, and fit{'s' if one else ''} {names} as"

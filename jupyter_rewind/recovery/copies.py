@@ -23,26 +23,52 @@ class Copies:
         """The notebook that the one of `places` is a copy of, by its name: it shows and has as much
         of the run, or goes on behind that. None for none."""
         found = self._not_behind(number, places)
-        return next((place for place in found if _is_copy(places, place)), None)
+        return next((place for place, _ in found if _is_copy(places, place)), None)
 
     def alike(self, number: int, places: frozenset[str]) -> tuple[str, ...]:
         """The others of which nothing tells whether they are the copies, or which go on behind what
-        is shown here. One that shows another run as well may be that one's."""
+        is shown here; so may one that is lost, and was saved later. One that shows another run as
+        well may be that one's."""
+        found = (
+            place
+            for place, ahead in self._not_behind(number, places)
+            if ahead or not any(_is_copy((place,), each) for each in places)
+        )
         return tuple(
             place
-            for place in self._not_behind(number, places)
-            if not any(_is_copy((place,), each) for each in places)
+            for place in (*found, *self._lost_ahead(number, places))
             if not self._rivals.shows_other(place, number)
         )
 
-    def _not_behind(self, number: int, places: frozenset[str]) -> Iterator[str]:
+    def _lost_ahead(self, number: int, places: frozenset[str]) -> Iterator[str]:
+        here, last = self._rivals.fit(number, places), self._saves.last(number, places)
+        for place, there in self._rivals.of_lost(number, places):
+            is_ahead = self._saves.last(number, (place,)) > last
+            is_later = self._saves.newest((place,)) > self._saves.newest(places)
+            if is_ahead and is_later and there.matches >= here.matches:
+                yield place
+
+    def is_as_good(self, number: int, places: frozenset[str], other: str) -> bool:
+        """Whether the one of `places` shows and has as much of the run as the other, and was saved
+        later, as "Save Notebook As" leaves the two."""
+        here, there = (
+            self._rivals.fit(number, places),
+            self._rivals.fit(number, frozenset((other,))),
+        )
+        is_later = self._saves.newest(places) > self._saves.newest((other,)) > 0
+        return (
+            here.is_good and is_later and here.matches >= there.matches and here.code >= there.code
+        )
+
+    def _not_behind(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, int]]:
+        """Those that show and have as much, or more, each with how far it goes on."""
         here, last = self._rivals.fit(number, places), self._saves.last(number, places)
         for place, there in self._rivals.best(number, places):
             ahead = self._saves.last(number, (place,)) - last
             as_much = there.shown >= here.shown and there.code >= here.code and not ahead
             goes_on = there.code + CLEARLY > here.code and ahead > 0
             if there.matches >= here.matches and (as_much or goes_on):
-                yield place
+                yield place, ahead
 
     def saved_first(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows and has as much of the run, and was saved in it before the
@@ -66,6 +92,17 @@ class Copies:
         was not."""
         saved = self._saved_there(number, places, self._rivals.best(number, places))
         return tuple(dict.fromkeys((*self._rivals.alike(number, places), *saved)))
+
+    def owner(self, number: int, places: frozenset[str]) -> str | None:
+        """Another notebook, there or lost, that shows as much of the run, and no other run as well.
+        None for none."""
+        here = self._rivals.fit(number, places)
+        others = (*self._rivals.best(number, places), *self._rivals.of_lost(number, places))
+        for place, there in others:
+            as_much = there.matches >= max(here.matches, 1)
+            if as_much and not self._rivals.shows_other(place, number):
+                return place
+        return None
 
     def _saved_there(
         self, number: int, places: frozenset[str], others: Iterable[tuple[str, Fit]]

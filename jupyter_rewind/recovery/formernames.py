@@ -90,8 +90,7 @@ class Gone:
 
         Any folder may have had an `Untitled.ipynb`.
         """
-        name = os.path.basename(_path(self._kernels[number])).lower()
-        return number in self._under_its_name and not name.startswith(_UNTITLED)
+        return number in self._under_its_name and not self.is_of_new(number)
 
     def is_alone_of_its_name(self, number: int) -> bool:
         """Whether there is one such path, and nothing else is known of the notebook."""
@@ -107,6 +106,21 @@ class Gone:
         return self._counts.are_of(lines, least) and self._counts.told_by(
             lines, least, lambda cell: self._has_another(cell, number, former)
         )
+
+    def more_shown(self, number: int) -> int:
+        """How many more cells stand at their counts in a run of another kernel under such a name
+        than in this one: below 0 where this one is shown best."""
+        others = (
+            each
+            for each, kernel in self._kernels.items()
+            if kernel.gone and kernel != self._kernels[number]
+        )
+        shown = (self._rivals.fit(each, self._places).matches for each in others)
+        return max(shown, default=-1) - self._rivals.fit(number, self._places).matches
+
+    def is_of_new(self, number: int) -> bool:
+        """Whether the name is one that Jupyter gives to new notebooks: any may have had it."""
+        return os.path.basename(_path(self._kernels[number])).lower().startswith(_UNTITLED)
 
     def _has_another(self, cell: tuple[int, str], number: int, former: str) -> bool:
         others: Iterable[int] = self._rivals.at_count.get(cell, ())

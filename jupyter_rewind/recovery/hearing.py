@@ -135,7 +135,7 @@ class Hearing:
         """Of a run whose kernel was started for a notebook that is not there any more."""
         gone, missing = self._gone, f"{named}, which is not there any more"
         if gone.shows(number):
-            return self._of_shown(number, f"{_CELLS} {missing}")
+            return self._of_shown_gone(number, named, missing)
         if gone.is_alone_of_its_name(number) and gone.has_its_name(number):
             words = f"its kernel was started for {missing}, and has the same file name"
             return Heard(True, words, False, EVEN, words)
@@ -153,6 +153,19 @@ class Hearing:
             )
             return Heard(False, doubt=doubt)
         words = f"its kernel was started for {missing}: {_EARLIER}"
+        return replace(self._of_others(number, named), gone=words)
+
+    def _of_shown_gone(self, number: int, named: str, missing: str) -> Heard:
+        """Of a run of which the notebook shows cells: a set-up that others have, too, perhaps."""
+        gone, more = self._gone, self._gone.more_shown(number)
+        rival = self._known.copies.owner(number, self._names.places) if more > 0 else None
+        if rival is not None:
+            return Heard(False, rival=rival)
+        if more < 0 or not gone.is_of_new(number):
+            return self._of_shown(number, f"{_CELLS} {missing}")
+        words = f"its kernel was started for {missing}: {_EARLIER}"
+        if more:
+            return Heard(False, doubt=words)
         return replace(self._of_others(number, named), gone=words)
 
     def _of_shown(self, number: int, words: str) -> Heard:
@@ -250,8 +263,10 @@ class Hearing:
         ):
             return self._of_shown(number, f"{_CELLS} {named}, which is another notebook")
         places = self._names.places
-        if self._known.rivals.shows_more(number, places, former) or self._known.sharing.shows_own(
-            number, places, former
+        if (
+            self._known.rivals.shows_more(number, places, former)
+            or self._known.sharing.shows_own(number, places, former)
+            or self._known.copies.is_as_good(number, places, former)
         ):
             doubt = (
                 f"its kernel was started for {named}, but cells of this notebook have its"

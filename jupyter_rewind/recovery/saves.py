@@ -41,6 +41,11 @@ class Saves:
         )
         return min((at for at in found if started is not None and at > started), default=None)
 
+    def newest(self, places: Iterable[str]) -> int:
+        """When a document of `places` was saved last; 0 where that is not known."""
+        found = (each for place in places for each in self._documents.get(place, ()))
+        return max((each.time_ns or 0 for each in found), default=0)
+
     def last(self, number: int, places: Iterable[str]) -> int:
         """The highest count of the run that is shown there; 0 for none."""
         found = (each for place in places for each in self._documents.get(place, ()))

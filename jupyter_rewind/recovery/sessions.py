@@ -18,6 +18,7 @@ from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Executed,
+    FoundDocument,
     FoundRun,
     Problem,
     Scope,
@@ -30,7 +31,7 @@ from jupyter_rewind.recovery.largehistories import survey_large
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.sameruns import is_same_kernel
 from jupyter_rewind.recovery.selection import is_allowed
-from jupyter_rewind.recovery.siblings import with_rivals_around
+from jupyter_rewind.recovery.siblings import brought_back_at, with_rivals_around
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 
 MOST_NOTEBOOKS = 1000
@@ -41,13 +42,14 @@ _SURE = 0.95
 
 class _Claim(NamedTuple):
     """How well a session fits a notebook, whether more than likeness says so, how sure it is of it,
-    its path, and why."""
+    its path, and why; `is_before` where the notebook was brought back after it began."""
 
     rank: Rank
     is_told: bool
     share: float
     notebook: str
     words: str
+    is_before: bool = False
 
     @property
     def shows(self) -> bool:
@@ -96,6 +98,7 @@ def list_sessions(scope: Scope) -> Sessions:
 def place_all(placed: Attribution) -> list[SessionInfo]:
     """All sessions that ran anything, each with the notebook that recovering would take it for."""
     claims: dict[int, list[_Claim]] = {}
+    results = _results(placed.evidence.documents)
     numbers = {id(run): number for number, run in enumerate(placed.runs)}
     for notebook, sources in candidates(placed).items():
         for each in placed.of(Path(notebook), sources):
@@ -103,7 +106,9 @@ def place_all(placed: Attribution) -> list[SessionInfo]:
                 continue  # the newest session, of which nothing speaks
             number = numbers[id(each.run)]
             fit = placed.rivals.rank(number, notebook)
-            claim = _Claim(fit, not each.by_likeness, each.share, notebook, each.words)
+            is_before = results.get(notebook, 0) > (each.run.started_ns or 0)
+            told = not each.by_likeness
+            claim = _Claim(fit, told, each.share, notebook, each.words, is_before)
             claims.setdefault(number, []).append(claim)
     twice = _told_twice(placed.runs)
     for number, other in twice.items():
@@ -141,6 +146,12 @@ def _told_twice(runs: Sequence[FoundRun]) -> dict[int, int]:
     }
 
 
+def _results(documents: Iterable[FoundDocument]) -> dict[str, int]:
+    """When notebooks that were brought back were, by their paths."""
+    found = ((each.trace.notebook, brought_back_at(each)) for each in documents)
+    return {notebook: at for notebook, at in found if notebook is not None and at is not None}
+
+
 def _settle(claims: list[_Claim]) -> tuple[float, str, str]:
     """The best of the claims; where others are as good as it, each is the less likely for it.
 
@@ -148,6 +159,7 @@ def _settle(claims: list[_Claim]) -> tuple[float, str, str]:
     """
     if not claims:
         return 0.0, "", ""
+    claims = [each for each in claims if not each.is_before] or claims
     sure = [each for each in claims if each.share >= _SURE]
     if sure and not max(sure).shows:
         sure += [each for each in claims if each.shows and HALF <= each.share < _SURE]

@@ -44,7 +44,7 @@ def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
     if not any(run.executions and (run.asked or not run.certain) for run in evidence.runs):
         return evidence
     named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
-    own = frozenset(filter(None, (_moment(each) for each in evidence.documents)))
+    own = frozenset(filter(None, (brought_back_at(each) for each in evidence.documents)))
     heard = [_read(trace, scope, own) for trace in _siblings(scope, named)]
     return sum(heard, evidence)
 
@@ -189,10 +189,10 @@ def _brought_back_ns(document: FoundDocument, scope: Scope) -> int | None:
     of = notes.get(OF) if isinstance(notes, Mapping) else None
     if not isinstance(of, str) or "\0" in of or settle(Path(of), scope) != scope.notebook:
         return None
-    return _moment(document) or NEVER
+    return brought_back_at(document) or NEVER
 
 
-def _moment(document: FoundDocument) -> int | None:
+def brought_back_at(document: FoundDocument) -> int | None:
     """When it was brought back, whatever for; None where that is not known."""
     notes = document.metadata.get(NOTES)
     at = notes.get(AT) if isinstance(notes, Mapping) else None

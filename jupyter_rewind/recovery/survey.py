@@ -46,6 +46,7 @@ MOST_RUNS = 24
 """So many of the newest runs that Rewind's journal has of one notebook are read."""
 _NAMES = frozenset({"connection", "running kernel"})
 """Traces that hold nothing of a notebook but its name, and when its kernel was started."""
+_OF_KERNELS = _NAMES | {"live kernel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,10 @@ def survey(scope: Scope, found: Found) -> Survey:
             continue
         if _is_no_notebook(standing):
             continue
-        if standing.state == MISSING and all(each.kind in _NAMES for each in traces):
-            if ran.is_renamed(notebook):
-                continue
+        kinds = {each.kind for each in traces}
+        if standing.state == MISSING and kinds <= _OF_KERNELS and ran.is_renamed(notebook):
+            continue
+        if standing.state == MISSING and kinds <= _NAMES:
             standing = standing if ran.has_any(notebook) else _without_traces(standing)
         standings.append(standing)
     ordered = tuple(sorted(standings, key=lambda each: (not each.can_gain, each.notebook)))

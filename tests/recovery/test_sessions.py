@@ -88,8 +88,12 @@ def test_session_of_a_renamed_notebook_is_listed_under_its_new_name(home: Home) 
     os.utime(connection, ns=(started - 10**9, started - 10**9))
     assert listed(home)[0].notebook == str(notebook)
     scope = home.scope(None)
-    standings = {each.notebook.name for each in survey(scope, search.look(scope)).standings}
-    assert standings == {"model.ipynb", "report.ipynb"}
+    found = search.look(scope)
+    asked = Trace("live kernel", str(connection), str(home.work / "untitled.ipynb"), frozenset())
+    for traces in (found.traces, (*found.traces, asked)):
+        surveyed = survey(scope, replace(found, traces=traces))
+        names = {each.notebook.name for each in surveyed.standings}
+        assert names == {"model.ipynb", "report.ipynb"}
 
 
 def test_sessions_of_a_large_history_are_all_listed(

@@ -121,6 +121,9 @@ def test_of_two_that_are_equal_each_has_the_session_as_a_guess_and_the_other_is_
         assert sources_of(found) == ran
         assert all(each.confidence < 0.5 for each in found.cells[3:])
         assert any(f"fits {other.name} as well" in each for each in found.next_steps)
+    far = Path("/home/ann/p-2026/counts.ipynb")
+    found = of_one_run(COUNTS, files[0], saved(far, begin, 30), ran=ran)
+    assert any(f"fits {far} as well" in each for each in found.next_steps)
 
 
 @pytest.mark.parametrize("copy", ["weekly-Copy1.ipynb", "second.ipynb"])
@@ -185,6 +188,81 @@ def test_a_notebook_in_a_folder_around_keeps_what_ran_in_it(tmp_path: Path, besi
     assert {each.state for each in standings} == {WHOLE}
     listed = {each.number: each.notebook for each in list_sessions(scope).sessions}
     assert listed[1] == str(home.work / "p1/analysis.ipynb") != listed[2]
+
+
+@pytest.mark.parametrize("name", ["weekly-Copy1.ipynb", "spring.ipynb"])
+def test_a_copy_of_a_renamed_notebook_takes_nothing_untold(name: str) -> None:
+    """Untitled became weekly and was copied, and nothing ran in the copy: the name says which is
+    which, or each of them has what ran as a guess that names the other."""
+    begin, copy = [*SETUP, *LOST[:1]], WEEKLY.with_name(name)
+    files = saved(WEEKLY, begin, 20), saved(copy, begin, 30)
+    mine, its = of(WEEKLY, *files, runs=1), of(copy, *files, runs=1)
+    assert sources_of(mine) == [*SETUP, *LOST]
+    if name == "spring.ipynb":
+        assert all(each.confidence < 0.5 for each in (*mine.cells[3:], *its.cells[3:]))
+        assert any("fits weekly.ipynb as well" in each for each in its.next_steps)
+        return
+    assert sources_of(its) == begin
+    assert any(f"Session 1 is more like {WEEKLY}" in each for each in its.next_steps)
+    [placed] = place_all(Attribution(Evidence(files, RUNS[:1], kernels=KERNELS[:1])))
+    assert placed.notebook == str(WEEKLY)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_two_renamed_notebooks_with_a_long_set_up_stay_apart(more: int) -> None:
+    """Both were Untitled, and have six cells in common: what ran in the other is not laid over."""
+    begin = [*SETUP, "clean = [r for r in rows if r]", "def mean(v): return sum(v) / len(v)",
+             "days = sorted(r['day'] for r in clean)", "ns = [r['n'] for r in clean]"]  # fmt: skip
+    runs = tuple(
+        session(number, [*begin, *own], at=at, lasting=None)
+        for number, own, at in ((1, LOST, 10), (2, OTHER, 2000))
+    )
+    files = (
+        saved(WEEKLY, [*begin, *LOST[:more]], 20),
+        saved(COUNTS, [*begin, *OTHER[:more]], 2020),
+    )
+    for place, own, other in ((WEEKLY, LOST, COUNTS), (COUNTS, OTHER, WEEKLY)):
+        documents = [each for each in files if each.trace.notebook == str(place)]
+        beside = [each for each in files if each.trace.notebook == str(other)]
+        evidence = Evidence(tuple(documents), runs, kernels=KERNELS, siblings=tuple(beside))
+        assert sources_of(rebuild(place, evidence)) == [*begin, *own]
+    placed = place_all(Attribution(Evidence(files, runs, kernels=KERNELS)))
+    assert [each.notebook for each in placed] == [str(WEEKLY), str(COUNTS)]
+
+
+def test_an_older_copy_of_a_removed_notebook_has_its_session_as_a_guess() -> None:
+    """The removed one's checkpoint shows more of it."""
+    lost = saved(COUNTS, [*SETUP, *OTHER[:2]], 30, "checkpoint")
+    copy = saved(COUNTS.with_name("counts-bk.ipynb"), [*SETUP, *OTHER[:1]], 20)
+    found = of_one_run(COUNTS.with_name("counts-bk.ipynb"), copy, lost, ran=[*SETUP, *OTHER])
+    assert all(each.confidence < 0.5 for each in found.cells[3:])
+    assert any("fits counts.ipynb as well" in each for each in found.next_steps)
+
+
+def test_what_was_saved_under_another_name_is_told_of_its_kernel() -> None:
+    """ "Save Notebook As", then text was written and saved: the kernel has the name of before."""
+    new = COUNTS.with_name("second.ipynb")
+    begin, run = [*SETUP, *OTHER[:1]], session(1, [*SETUP, *OTHER], at=10, lasting=None)
+    beside = saved(COUNTS, begin, 20)
+    found = rebuild(
+        new,
+        Evidence(
+            (saved(new, begin, 40),), (run,), kernels=(kernel(COUNTS, at=9),), siblings=(beside,)
+        ),
+    )
+    assert any(f"its kernel was started for {COUNTS}" in each for each in found.next_steps)
+
+
+def test_no_session_is_listed_as_of_what_was_brought_back_after_it() -> None:
+    """The result shows every cell of it, as it was run from the top again."""
+    result = saved(COUNTS.with_name("rescued.ipynb"), [*SETUP, *OTHER], 3000)
+    notes = {"of": str(COUNTS), "at": (result.time_ns or 0) / 1e9 - 500}
+    files = saved(COUNTS, [*SETUP, *OTHER], 20), replace(result, metadata={"rewind": notes})
+    runs = tuple(
+        session(number, [*SETUP, *OTHER], at=at, lasting=60) for number, at in ((1, 10), (2, 2900))
+    )
+    placed = place_all(Attribution(Evidence(files, runs)))
+    assert (placed[0].notebook, placed[0].likelihood) == (str(COUNTS), 0.95)
 
 
 def test_what_a_lost_copy_was_saved_in_is_not_laid_over_the_whole_notebook(tmp_path: Path) -> None:
