@@ -7,6 +7,7 @@ Where both end alike, a copy's name may say so, as Jupyter's `NAME-Copy1` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from jupyter_rewind.recovery.fit import CLEARLY, Fit, stem_of
@@ -23,7 +24,7 @@ class Copies:
         """The notebook that the one of `places` is a copy of, by its name: it shows and has as much
         of the run, or goes on behind that. None for none."""
         found = self._not_behind(number, places)
-        return next((place for place, _ in found if _is_copy(places, place)), None)
+        return next((place for place, _ in found if is_copy(places, place)), None)
 
     def alike(self, number: int, places: frozenset[str]) -> tuple[str, ...]:
         """The others of which nothing tells whether they are the copies, or which go on behind what
@@ -32,7 +33,7 @@ class Copies:
         found = (
             place
             for place, ahead in self._not_behind(number, places)
-            if ahead or not any(_is_copy((place,), each) for each in places)
+            if ahead or not any(is_copy((place,), each) for each in places)
         )
         return tuple(
             place
@@ -64,6 +65,8 @@ class Copies:
         """Those that show and have as much, or more, each with how far it goes on."""
         here, last = self._rivals.fit(number, places), self._saves.last(number, places)
         for place, there in self._rivals.best(number, places):
+            if self._saves.is_older(number, (place,)):
+                continue
             ahead = self._saves.last(number, (place,)) - last
             as_much = there.shown >= here.shown and there.code >= here.code and not ahead
             goes_on = there.code + CLEARLY > here.code and ahead > 0
@@ -100,7 +103,8 @@ class Copies:
         others = (*self._rivals.best(number, places), *self._rivals.of_lost(number, places))
         for place, there in others:
             as_much = there.matches >= max(here.matches, 1)
-            if as_much and not self._rivals.shows_other(place, number):
+            is_old = self._saves.is_older(number, (place,))
+            if as_much and not is_old and not self._rivals.shows_other(place, number):
                 return place
         return None
 
@@ -116,7 +120,9 @@ class Copies:
                 yield place
 
 
-def _is_copy(places: Iterable[str], of: str) -> bool:
-    """Whether the names say that the one of `places` is a copy of that one."""
+def is_copy(places: Iterable[str], of: str) -> bool:
+    """Whether the names say that the one of `places` is a copy of that one: its name stands there
+    as a word, with something before it or behind it."""
     stem = stem_of(of)
-    return any(stem in stem_of(each) and stem != stem_of(each) for each in places)
+    word = re.compile(rf"(?<![^\W_]){re.escape(stem)}(?![^\W\d_])")
+    return any(word.search(stem_of(each)) and stem != stem_of(each) for each in places)

@@ -46,6 +46,12 @@ class Saves:
         found = (each for place in places for each in self._documents.get(place, ()))
         return max((each.time_ns or 0 for each in found), default=0)
 
+    def is_older(self, number: int, places: Iterable[str]) -> bool:
+        """Whether all documents of `places` were saved before the run began: what they have of it
+        stands there by chance."""
+        started = self._runs[number].started_ns
+        return started is not None and 0 < self.newest(places) < started
+
     def last(self, number: int, places: Iterable[str]) -> int:
         """The highest count of the run that is shown there; 0 for none."""
         found = (each for place in places for each in self._documents.get(place, ()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery import copies, search
 from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKernel, Trace
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
@@ -112,6 +112,19 @@ def test_who_goes_on_behind_the_end_of_another_is_no_copy_of_it(name: str) -> No
     assert not any(name in each for each in found.next_steps)
 
 
+@pytest.mark.parametrize(
+    ("name", "of", "is_one"),
+    [
+        ("exp-Copy1", "exp", True), ("Copy of exp", "exp", True), ("exp (1)", "exp", True),
+        ("exp2", "exp", True), ("exp_old", "Exp", True), ("experiment", "exp", False),
+        ("data", "a", False), ("exp", "exp", False), ("exp", "exp_old", False),
+    ],
+)  # fmt: skip
+def test_a_copys_name_has_the_others_as_a_word(name: str, of: str, is_one: bool) -> None:
+    """As Jupyter, file managers and people name copies."""
+    assert copies.is_copy([f"/home/ann/{name}.ipynb"], f"/home/{of}.ipynb") == is_one
+
+
 def test_of_two_that_are_equal_each_has_the_session_as_a_guess_and_the_other_is_named() -> None:
     """A duplicate was renamed, and nothing ran in it: the files alone don't say which is which."""
     begin, ran = [*SETUP, *OTHER[:1]], [*SETUP, *OTHER]
@@ -208,9 +221,11 @@ def test_a_copy_of_a_renamed_notebook_takes_nothing_untold(name: str) -> None:
     assert placed.notebook == str(WEEKLY)
 
 
+@pytest.mark.parametrize("name", ["counts.ipynb", "weekly2.ipynb"])
 @pytest.mark.parametrize("more", [0, 1])
-def test_two_renamed_notebooks_with_a_long_set_up_stay_apart(more: int) -> None:
+def test_two_renamed_notebooks_with_a_long_set_up_stay_apart(more: int, name: str) -> None:
     """Both were Untitled, and have six cells in common: what ran in the other is not laid over."""
+    second = COUNTS.with_name(name)
     begin = [*SETUP, "clean = [r for r in rows if r]", "def mean(v): return sum(v) / len(v)",
              "days = sorted(r['day'] for r in clean)", "ns = [r['n'] for r in clean]"]  # fmt: skip
     runs = tuple(
@@ -219,15 +234,15 @@ def test_two_renamed_notebooks_with_a_long_set_up_stay_apart(more: int) -> None:
     )
     files = (
         saved(WEEKLY, [*begin, *LOST[:more]], 20),
-        saved(COUNTS, [*begin, *OTHER[:more]], 2020),
+        saved(second, [*begin, *OTHER[:more]], 2020),
     )
-    for place, own, other in ((WEEKLY, LOST, COUNTS), (COUNTS, OTHER, WEEKLY)):
+    for place, own, other in ((WEEKLY, LOST, second), (second, OTHER, WEEKLY)):
         documents = [each for each in files if each.trace.notebook == str(place)]
         beside = [each for each in files if each.trace.notebook == str(other)]
         evidence = Evidence(tuple(documents), runs, kernels=KERNELS, siblings=tuple(beside))
         assert sources_of(rebuild(place, evidence)) == [*begin, *own]
     placed = place_all(Attribution(Evidence(files, runs, kernels=KERNELS)))
-    assert [each.notebook for each in placed] == [str(WEEKLY), str(COUNTS)]
+    assert [each.notebook for each in placed] == [str(WEEKLY), str(second)]
 
 
 def test_an_older_copy_of_a_removed_notebook_has_its_session_as_a_guess() -> None:
