@@ -52,10 +52,7 @@ class Copies:
     def is_as_good(self, number: int, places: frozenset[str], other: str) -> bool:
         """Whether the one of `places` shows and has as much of the run as the other, and was saved
         later, as "Save Notebook As" leaves the two."""
-        here, there = (
-            self._rivals.fit(number, places),
-            self._rivals.fit(number, frozenset((other,))),
-        )
+        here, there = self._rivals.fit(number, places), self._rivals.fit(number, other)
         is_later = self._saves.newest(places) > self._saves.newest((other,)) > 0
         return (
             here.is_good and is_later and here.matches >= there.matches and here.code >= there.code

@@ -60,6 +60,7 @@ class Rivals:
         self._runs, self._weights = runs, weights
         self._totals = [math.fsum(each.values()) for each in weights]
         self._made: dict[Fit, Fit] = {}
+        self._known: dict[str, Mapping[int, Fit]] = {}
         self._documents: dict[str, list[FoundDocument]] = {}
         for each in documents:
             if each.trace.notebook is not None:
@@ -144,9 +145,10 @@ class Rivals:
                 return place
         return None
 
-    def fit(self, number: int, places: frozenset[str]) -> Fit:
-        """How well the run fits the one of `places`."""
-        return self._own(places).fits.get(number, _NONE)
+    def fit(self, number: int, places: frozenset[str] | str) -> Fit:
+        """How well the run fits the one of `places`, or that at one place."""
+        fits = self._fits(places) if isinstance(places, str) else self._own(places).fits
+        return fits.get(number, _NONE)
 
     def shows_other(self, place: str, number: int) -> bool:
         """Whether what is at `place` shows another run as well as this one."""
@@ -157,13 +159,12 @@ class Rivals:
 
     def of_lost(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
         """Those that are not there any more, and show the run well."""
-        for place in sorted(self._documents.keys() - places.union(self._present)):
-            if self._fits(place).get(number, _NONE).is_good:
+        for place in self._lost_of_run.get(number, ()):
+            if place not in places:
                 yield place, self._fits(place)[number]
 
     def is_better_shown(self, number: int, places: frozenset[str]) -> bool:
-        """As `has_more`, of the notebooks that the run fits best: of all runs, that costs too much
-        to ask all."""
+        """As `has_more`, of the notebooks that the run fits best: to ask all costs too much."""
         here = self._own(places).fits.get(number, _NONE)
         best = (there for _, there in self.best(number, places))
         return any(there.matches >= here.matches and there.code > here.code for there in best)
@@ -296,6 +297,16 @@ class Rivals:
         ]
 
     @cached_property
+    def _lost_of_run(self) -> Mapping[int, list[str]]:
+        """Of each run the notebooks that are not there any more, and show it well."""
+        found = defaultdict(list)
+        for place in sorted(self._documents.keys() - set(self._present)):
+            for number, fit in self._fits(place).items():
+                if fit.is_good:
+                    found[number].append(place)
+        return found
+
+    @cached_property
     def _of_run(self) -> Mapping[int, list[str]]:
         """Of each run the notebooks that are there and have anything of it."""
         found = defaultdict(list)
@@ -313,7 +324,7 @@ class Rivals:
                 if is_clearly_better(fit, _NONE):
                     found[number].append((fit, place))
         return {
-            number: [place for _, place in sorted(pairs, key=_rank_of_pair, reverse=True)]
+            number: [place for _, place in sorted(pairs, key=lambda e: rank(e[0]), reverse=True)]
             for number, pairs in found.items()
         }
 
@@ -332,10 +343,6 @@ class Rivals:
         if place not in self._known:
             self._known[place] = self._compare(self._documents.get(place, ()))
         return self._known[place]
-
-    @cached_property
-    def _known(self) -> dict[str, Mapping[int, Fit]]:
-        return {}
 
     @cached_property
     def saves(self) -> Saves:
@@ -391,7 +398,3 @@ class Rivals:
                 # Where many notebooks begin alike, a run fits them in the same few ways.
                 fits[number] = self._made.setdefault(fit, fit)
         return fits
-
-
-def _rank_of_pair(pair: tuple[Fit, str]) -> Rank:
-    return rank(pair[0])
