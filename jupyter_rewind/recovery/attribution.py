@@ -280,8 +280,8 @@ class _Search:
         for number in tuple(self.waiting):
             shown = rivals.shown_whole(number, places, by_copies=True) if number in theirs else None
             is_later = moment(self.all.runs[number]) > first
-            lost = self.all.copies.lost(number, places) if is_later else None
-            if (other := shown or lost) is not None:
+            saved = self.all.copies.saved_there(number, places, is_later=is_later)
+            if (other := shown or saved) is not None:
                 self._leave(number, other)
 
     def seeming(self) -> Seeming | None:

@@ -81,11 +81,18 @@ class Copies:
                 return True
         return False
 
-    def lost(self, number: int, places: frozenset[str]) -> str | None:
-        """The notebook that is not there any more, shows and has as much of the run, and was saved
-        in it, as the one of `places` was not. None for none."""
-        found = self._saved_there(number, places, self._rivals.of_lost(number, places))
-        return next(found, None)
+    def saved_there(self, number: int, places: frozenset[str], *, is_later: bool) -> str | None:
+        """The notebook that was saved in the run, as the one of `places` was not, and shows and has
+        more of it, and no other run as well; or as much, where it is lost and the run began after
+        one that is known to be this one's (`is_later`). None for none."""
+        here = self._rivals.fit(number, places)
+        for place in self._saved_there(number, places, self._rivals.best(number, places)):
+            there = self._rivals.fit(number, place)
+            more = there.matches > here.matches and there.code > here.code
+            if more and not self._rivals.shows_other(place, number):
+                return place
+        lost = self._rivals.of_lost(number, places) if is_later else ()
+        return next(self._saved_there(number, places, lost), None)
 
     def fitting(self, number: int, places: frozenset[str]) -> tuple[str, ...]:
         """The others that the run fits as well, or that were saved in it, as the one of `places`

@@ -267,6 +267,13 @@ class _Ran:
             self._last = name, without_others(self.placed, Path(name), split)
         return self._last[1]
 
+    def _own(self, name: str) -> list[Attributed]:
+        """The notebook's runs. One that fits another notebook as well says nothing beside those
+        that are known to be this one's."""
+        own = self._split(name).own
+        is_known = any(not each.rivals for each in own)
+        return [each for each in own if not (is_known and each.rivals)]
+
     def seeming(self, notebook: Path) -> str:
         """What is said of a session that may hold newer work of a whole file; "" where none may."""
         name = str(notebook)
@@ -284,7 +291,7 @@ class _Ran:
         file = self.files.get(name)
         if file is None or name not in self.sources:
             return 0
-        return _ran_again(file, self._split(name).own)
+        return _ran_again(file, self._own(name))
 
     def guessed(self, notebook: Path) -> list[int]:
         """The sessions that a whole file is a little like, as no other notebook is, and that ran
@@ -307,7 +314,7 @@ class _Ran:
         file = self.files.get(name)
         if file is None or name not in self.sources:
             return ""
-        count = _ran_after(file, self._split(name).own)
+        count = _ran_after(file, self._own(name))
         pieces = "1 piece" if count == 1 else f"{count} pieces"
         return f"{pieces} of code" if count else ""
 
@@ -323,10 +330,7 @@ class _Ran:
             self.left_out += self._has_run(file)
             return 0, []
         kept = {cell.source.rstrip() for cell in file.cells}
-        own = self._split(name).own
-        # What fits another one as well says nothing beside what is known to be this one's.
-        is_known = any(not each.rivals for each in own)
-        attributed = [e for e in own if e.likely >= HALF and not (is_known and e.rivals)]
+        attributed = [each for each in self._own(name) if each.likely >= HALF]
         if all(_is_kept(each, kept) for each in attributed):
             return 0, []
         runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)

@@ -302,12 +302,15 @@ def test_what_a_lost_copy_was_saved_in_is_not_laid_over_the_whole_notebook(tmp_p
     assert sources_of(found.rebuilt) == copied
 
 
-def test_a_template_in_two_folders_keeps_the_two_apart_where_one_is_gone(tmp_path: Path) -> None:
-    """Its checkpoint is left, and was saved in its session."""
+@pytest.mark.parametrize(
+    "kept", ["p2/report.ipynb", "p2/.ipynb_checkpoints/report-checkpoint.ipynb"]
+)
+def test_a_template_in_two_folders_keeps_the_two_apart(tmp_path: Path, kept: str) -> None:
+    """Each was saved in its session, and one of them is gone but for its checkpoint, perhaps."""
     home = Home(tmp_path / "home")
-    kept = home.work / "p2/.ipynb_checkpoints/report-checkpoint.ipynb"
     south = [*LONG[:3], "weekly = medians(by_day)", *LONG[4:]]
-    write_in_turn(home, {home.work / "p1/report.ipynb": LONG, kept: south}, [LONG, south])
+    books = {home.work / "p1/report.ipynb": LONG, home.work / kept: south}
+    write_in_turn(home, books, [LONG, south])
     found = recover(home.scope("p1/report.ipynb", folder=home.work / "p1"))
     assert isinstance(found, Recovery)
     assert sources_of(found.rebuilt) == LONG
