@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused, Storage
+from jupyter_rewind.kernels import names as naming
+from jupyter_rewind.kernels import standing
 from jupyter_rewind.kernels.capture import Capturer, make_known
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
-from jupyter_rewind.kernels.pods import HUB, VARIABLE
+from jupyter_rewind.kernels.pods import HUB, OUTPUT, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, check_trust, read_records
 from jupyter_rewind.kernels.restore import load_records
 from jupyter_rewind.model.ids import Digest
@@ -48,10 +50,15 @@ def load_variable(
         for key in made_anew.keys:
             if isinstance(hubs.get(key[len(HUB) :]), types.FunctionType):
                 same.pop(key, None)
-        known = make_known(namespace)
+        space, _, *others = make_known(namespace)
+        outputs: dict[Any, Any] = {}  # not the living ones, where the variable is, or holds, `Out`
+        known = (space, outputs, *others)
         loader = Loader(store, records, known, hubs=hubs, unchanged=same, in_place=False)
         try:
-            return _load(name, loader, records, record, capturer)
+            value = _load(name, loader, records, record, capturer)
+            if standing.holds(value, outputs):
+                _fill_outputs(outputs, loader, records, capturer)
+            return value
         finally:
             loader.let_go()
 
@@ -69,6 +76,28 @@ def _present_nodes(capturer: Capturer) -> set[Digest | None]:
     except Storage:
         return set()
     return {pod.node for pod in capturer.pods()}
+
+
+def _fill_outputs(
+    outputs: dict[Any, Any],
+    loader: Loader,
+    records: Sequence[PodRecord],
+    capturer: Capturer | None,
+) -> None:
+    """`Out` as it was then; what is not there any more is not in it."""
+    held = {
+        key: record
+        for record in records
+        for key in (*record.keys, *record.names)
+        if key.startswith(OUTPUT) or key == naming.OUTPUTS
+    }
+    load_records(loader, records, list({id(one): one for one in held.values()}.values()), capturer)
+    wanted = {}
+    for key, record in held.items():
+        values = loader.values if key in record.keys else loader.values.get(record.keys[0], {})
+        if key.startswith(OUTPUT) and key in values:
+            wanted[key[len(OUTPUT) :]] = values[key]
+    naming.put_outputs(outputs, wanted, loader.values.get(naming.OUTPUTS))
 
 
 def _find(records: Sequence[PodRecord], name: str, snapshot: Snapshot) -> PodRecord:

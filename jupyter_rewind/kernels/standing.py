@@ -1,4 +1,4 @@
-"""Whether something in a value only stands for what is gone: placeholders that a restore made."""
+"""Whether a value holds something: what only stands for what is gone, or one very object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 import itertools
 import types
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jupyter_rewind.kernels.placeholders import Placeholder
@@ -18,6 +18,15 @@ _CLOSED = (type, types.ModuleType, types.GeneratorType, types.FrameType, types.C
 
 def holds_placeholder(value: Any) -> bool:
     """Whether the value is a placeholder, or holds one. Calls nothing of the user's."""
+    return any(issubclass(type(one), Placeholder) for one in _walk(value))
+
+
+def holds(value: Any, wanted: object) -> bool:
+    """Whether the value is that very object, or holds it. Calls nothing of the user's."""
+    return any(one is wanted for one in _walk(value))
+
+
+def _walk(value: Any) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = deque([value])
     while waiting and len(seen) < _MOST:
@@ -25,12 +34,10 @@ def holds_placeholder(value: Any) -> bool:
         if id(one) in seen:
             continue
         seen.add(id(one))
+        yield one
         kind = type(one)
-        if issubclass(kind, Placeholder):
-            return True
         if not issubclass(kind, _CLOSED):
             waiting += _within(one, kind)
-    return False
 
 
 def _within(value: Any, kind: type) -> Iterable[Any]:

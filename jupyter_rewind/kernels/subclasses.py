@@ -59,7 +59,9 @@ _CONTAINERS: dict[type, Callable[[Any], Any]] = {
 def find_base(kind: type) -> type | None:
     """The class of Python's own that `kind` derives from, if its values are to be kept by that
     one's methods."""
-    if kind in copyreg.dispatch_table or _home_of(kind) == "collections":
+    # A Counter tells all it holds before there is one to refer to: it could not hold itself.
+    is_known = _home_of(kind) == "collections" and kind is not collections.Counter
+    if kind in copyreg.dispatch_table or is_known:
         return None
     for base in _mro_of(kind):
         if base in _VALUES or base in _CONTAINERS:

@@ -45,3 +45,16 @@ def test_a_class_that_changed_unseen_is_not_taken_for_that_of_then(cells: Cells)
     got = load_variable(cells.store, state, "T", cells.namespace, cells.capturer)
     assert isinstance(got, type) and got.extra == []  # type: ignore[attr-defined]
     cells.check("T.extra == [1]")
+
+
+@pytest.mark.parametrize(("name", "check"), [("b", "got"), ("c", "got[0]")])
+def test_a_second_name_of_out_gives_what_it_held_then(cells: Cells, name: str, check: str) -> None:
+    """And what stands in it is shared with the rest of the variable; `Out` itself is untouched."""
+    outputs = cells.namespace.setdefault("_oh", {})
+    outputs.update({1: [1], 2: 5})
+    state = cells.run("b = _oh; c = [b, b[1]]")
+    cells.run("b[1].append(2); b[3] = [3]")
+    got = load_variable(cells.store, state, name, cells.namespace, cells.capturer)
+    assert eval(check) == {1: [1], 2: 5}
+    assert outputs == {1: [1, 2], 2: 5, 3: [3]}
+    assert name == "b" or got[1] is got[0][1]

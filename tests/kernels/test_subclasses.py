@@ -182,3 +182,13 @@ def test_a_typed_named_tuple_says_what_its_fields_are(tmp_path: Path) -> None:
     new.go(state)
     new.check(f"{_NAMED} and N.__annotations__ is N.__new__.__annotations__ and n == N(1)")
     new.close()
+
+
+def test_a_counter_may_hold_itself(cells: Cells) -> None:
+    """And what was set on it comes back, too."""
+    state = cells.run("from collections import Counter\nv = Counter('aab'); v[2] = v; v.note = [v]")
+    cells.run("v.clear(); v = None")
+    cells.go(state)
+    cells.check(
+        "type(v) is Counter and v[2] is v and v.note[0] is v and (v['a'], v['b']) == (2, 1)"
+    )
