@@ -69,7 +69,7 @@ def test_a_plain_cell_is_cheap_after_a_move_that_failed(cells: Cells) -> None:
     before = cells.run(SETUP)
     cells.run("put()")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jupyter_rewind.kernels.restore.put_in_order", lambda *_: 1 / 0)
+        patch.setattr("jupyter_rewind.kernels.names.put_in_order", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             cells.go(before)
     with pytest.MonkeyPatch.context() as patch:

@@ -230,7 +230,7 @@ def test_a_move_that_fails_puts_back_all_that_can_be_put_back(cells: Cells) -> N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jupyter_rewind.kernels.restore.as_it_was", stuck)
-        patch.setattr("jupyter_rewind.kernels.restore.put_in_order", lambda *_: 1 / 0)
+        patch.setattr("jupyter_rewind.kernels.names.put_in_order", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError) as raised:
             moved.swap()
     cells.check("(a[5], k) == (1, 4)")
