@@ -12,6 +12,7 @@ import type {
   Found,
   Health,
   History,
+  IBrought,
   IDeleted,
   IDifference,
   IImages,
@@ -123,10 +124,9 @@ export class RewindClient implements IRewindClient {
     return (made as { snapshot: Snapshot }).snapshot;
   }
 
-  async bringBack(kernel: string, wanted: IWanted): Promise<string> {
+  async bringBack(kernel: string, wanted: IWanted): Promise<IBrought> {
     const route = `kernels/${kernel}/variables`;
-    const done = await this.ask('POST', route, {}, wanted);
-    return (done as { name: string }).name;
+    return (await this.ask('POST', route, {}, wanted)) as IBrought;
   }
 
   async restoreState(kernel: string, ref: string): Promise<Moved> {

@@ -73,6 +73,13 @@ export interface IWanted {
   replace?: boolean;
 }
 
+/** What a variable is called that is there again, and which part of it was not kept, and why. */
+export interface IBrought {
+  name: string;
+  /** Empty where all of it was kept. */
+  missing: string;
+}
+
 /** What a kernel has after a move: the state that came back, and how, in words. */
 export type Moved = Schemas['Moved'];
 
@@ -202,7 +209,7 @@ export interface IRewindClient {
   keepState(kernel: string): Promise<Snapshot>;
 
   /** One variable is in a running kernel again, under the name that is told. */
-  bringBack(kernel: string, wanted: IWanted): Promise<string>;
+  bringBack(kernel: string, wanted: IWanted): Promise<IBrought>;
 
   /** A running kernel's variables are as they were in a state. */
   restoreState(kernel: string, ref: string): Promise<Moved>;

@@ -16,7 +16,7 @@ function kernelWith(...names: string[]) {
       if (names.includes(name) && !wanted.replace) {
         throw taken();
       }
-      return name;
+      return { name, missing: '' };
     }
   };
 }
@@ -27,7 +27,9 @@ describe('bringBack', () => {
   it('asks nothing where the name is free', async () => {
     const client = kernelWith();
     const never = () => Promise.reject(new Error('asked'));
-    await expect(bringBack(client, rows, never)).resolves.toBe('rows');
+    await expect(bringBack(client, rows, never)).resolves.toMatchObject({
+      name: 'rows'
+    });
     expect(client.asked).toEqual([{ name: 'rows', ref: 's' }]);
   });
 
@@ -39,14 +41,18 @@ describe('bringBack', () => {
       told.push(name);
       return { name: answers.shift() as string, replace: false };
     };
-    await expect(bringBack(client, rows, ask)).resolves.toBe('rows_2');
+    await expect(bringBack(client, rows, ask)).resolves.toMatchObject({
+      name: 'rows_2'
+    });
     expect(told).toEqual(['rows', 'rows_1']);
   });
 
   it('replaces only where that is wanted', async () => {
     const client = kernelWith('rows');
     const ask = async () => ({ name: 'rows', replace: true });
-    await expect(bringBack(client, rows, ask)).resolves.toBe('rows');
+    await expect(bringBack(client, rows, ask)).resolves.toMatchObject({
+      name: 'rows'
+    });
     expect(client.asked[1]).toEqual({ name: 'rows', ref: 's', replace: true });
   });
 

@@ -1,4 +1,4 @@
-import type { IRewindClient } from '../tokens';
+import type { IBrought, IRewindClient } from '../tokens';
 
 /** What is to be there again, and in which kernel. */
 export interface IBringing {
@@ -17,14 +17,14 @@ export interface IOtherName {
 
 /**
  * Brings one variable of a state back, under its name or, where that is taken, under the one that
- * `ask` gives, for as long as that is taken, too. Tells the name; `null` where the user does not want
- * it any more.
+ * `ask` gives, for as long as that is taken, too. Tells what is there then; `null` where the user
+ * does not want it any more.
  */
 export async function bringBack(
   client: Pick<IRewindClient, 'bringBack'>,
   { kernel, ref, name }: IBringing,
   ask: (taken: string) => Promise<IOtherName | null>
-): Promise<string | null> {
+): Promise<IBrought | null> {
   let wanted: IOtherName | null = { name, replace: false };
   while (wanted) {
     const { name: as, replace }: IOtherName = wanted;

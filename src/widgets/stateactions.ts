@@ -11,7 +11,7 @@ import { bringBack, type IOtherName } from '../models/bringing';
 import type { HistoryModel, IOpenDocument } from '../models/history';
 import { Pages } from '../models/pages';
 import { StateComparison } from '../models/statecomparison';
-import type { IRewindClient, Moved, Snapshot } from '../tokens';
+import type { IBrought, IRewindClient, Moved, Snapshot } from '../tokens';
 import type { IHistoryActions } from './historyentries';
 import { tell, tellKernelWaited } from './telling';
 
@@ -65,17 +65,7 @@ export function stateActions(
       };
       const done = await bringBack(patient, wanted, ask);
       if (done !== null) {
-        tell(
-          'success',
-          trans.__(
-            '%1 is what %2 was after cell [%3].',
-            done,
-            name,
-            String(state.count)
-          ),
-          { autoClose: 8000 },
-          trans
-        );
+        tellBrought(done, name, state, trans);
       }
     });
 
@@ -127,6 +117,27 @@ export function stateActions(
     });
 
   return { compareStates, restoreState, variables };
+}
+
+/** Says that a variable is there again; where a part of it is missing, that stays to be read. */
+export function tellBrought(
+  { missing, name: as }: IBrought,
+  name: string,
+  { count }: Pick<Snapshot, 'count'>,
+  trans: TranslationBundle
+): void {
+  const whole = trans.__(
+    '%1 is what %2 was after cell [%3].',
+    as,
+    name,
+    String(count)
+  );
+  if (!missing) {
+    tell('success', whole, { autoClose: 8000 }, trans);
+    return;
+  }
+  const part = trans.__('But for a part that was not kept: %1.', missing);
+  tell('warning', `${whole} ${part}`, { autoClose: false }, trans);
 }
 
 /** Says what came back of the variables, and offers to take that back. */

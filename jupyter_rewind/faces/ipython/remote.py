@@ -70,14 +70,15 @@ def _redo(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
 
 def _get(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
     name, ref, new = str(words["name"]), str(words["ref"]), words.get("new")
-    kept, _ = verbs.take(
+    kept, missing = verbs.take(
         name,
         at=ref,
         new=None if new is None else str(new),
         replace=bool(words.get("replace")),
         trust=bool(words.get("trust")),
     )
-    return {"name": new or name, "kept": None if kept is None else snapshot_json(kept)}
+    present = None if kept is None else snapshot_json(kept)
+    return {"name": new or name, "kept": present, "missing": missing}
 
 
 def _create(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:

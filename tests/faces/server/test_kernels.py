@@ -338,7 +338,7 @@ async def test_one_variable_is_brought_back(running: Callable[[], Any]) -> None:
         assert await kernel.value("rows") == "'spoiled'"
         body = {"name": "rows", "ref": ref, "as": "old_rows"}
         status, done = await api("POST", variables, body=body)
-        assert (status, done) == (200, {"name": "old_rows", "kept": None})
+        assert (status, done) == (200, {"name": "old_rows", "kept": None, "missing": ""})
         assert await kernel.value("(rows, old_rows)") == "('spoiled', [3, 1, 2])"
         body = {"name": "rows", "ref": ref, "replace": True}
         status, done = await api("POST", variables, body=body)
@@ -351,3 +351,14 @@ async def test_one_variable_is_brought_back(running: Callable[[], Any]) -> None:
         assert (await api("POST", variables, body=body))[0] == 404
         body = {"name": "rows", "ref": ref, "as": "not a name"}
         assert (await api("POST", variables, body=body))[0] == 400
+
+
+async def test_a_variable_says_which_part_of_it_was_not_kept(running: Callable[[], Any]) -> None:
+    """The rest of it is there."""
+    async with running() as kernel:
+        await kernel.run("rows = {'n': 1, 'g': (i for i in range(9))}; next(rows['g'])")
+        body = {"name": "rows", "ref": "1", "as": "old_rows"}
+        status, done = await kernel.api("POST", "/kernels/{kernel}/variables", body=body)
+        assert status == 200, done
+        assert await kernel.value("old_rows['n']") == "1"
+        assert "a generator" in done["missing"]
