@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 from jupyter_rewind.recovery.evidence import FoundDocument, FoundRun
 from jupyter_rewind.recovery.likeness import is_look, names
+from jupyter_rewind.recovery.namesakes import only_telling
 
 LONG, SEVERAL, SOME = 20, 3, 0.25
 """So many cells of that length, letter for letter, are no chance where the rest fits a little."""
 
-
-MOST = 0.8
-"""A run that did so much of what was known did it all, but for what was edited since."""
+MOST, UNSURE = 0.8, 0.55
+"""A run that did so much of what was known did it all, but for what was edited since. However much
+that was, it may be another one's that began with it: it is no surer than this."""
 
 
 class Words:
@@ -61,9 +62,14 @@ class Words:
         total = self._name_total[number]
         named = map(self._name.__getitem__, words & known)
         by_name = math.fsum(named) / total if total else 0.0
-        shared = sum(len(source) >= LONG for source in code & sources) - 1
-        rather = shared / (shared + SEVERAL) if shared > 0 and by_code > SOME else 0.0
+        rather = _no_chance(code & sources) if by_code > SOME else 0.0
         return max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
+
+
+def _no_chance(same: Iterable[str]) -> float:
+    """How surely code that is the same, letter for letter, is so by no chance."""
+    long = sum(len(source) >= LONG for source in same) - 1
+    return long / (long + SEVERAL) if long > 0 else 0.0
 
 
 class Home:
@@ -75,6 +81,7 @@ class Home:
         self._words = words
         self._shares: dict[int, float] = {}
         self._first = frozenset(self.sources)
+        self._telling = only_telling(self._first)
 
     def covered(self, number: int) -> float:
         """How much of what was known at first the run did, from 0 to 1; 0 where that is a part."""
@@ -92,8 +99,15 @@ class Home:
         """How much of the run is at home here, from 0 to 1."""
         share = self._shares.get(number)
         if share is None:
-            share = self._shares[number] = self._words.share(number, self.sources, self._names)
+            share = self._words.share(number, self.sources, self._names)
+            share = self._shares[number] = max(share, self._as_all(number))
         return share
+
+    def _as_all(self, number: int) -> float:
+        """How much the run is at home as one that did all that was known at first, however much it
+        did besides."""
+        did = self._telling & self._words.of[number][0]
+        return min(_no_chance(did), UNSURE) if len(did) >= MOST * len(self._telling) else 0.0
 
 
 class Away:
