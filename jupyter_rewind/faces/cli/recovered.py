@@ -87,6 +87,9 @@ def _parts(
         cells = wording.count(told.cells, "cell")
         more = told.others or told.alternatives
         rest = "no newer state was found" if more else "no trace has a cell that it lacks"
+        named = {one for each in told.next_steps for one in _SESSION.findall(each)}
+        if named - {str(one) for each in told.used for one in each.sessions}:
+            rest = "nothing newer was found that is surely its own (see below)"
         if told.newer:
             rest = "what is newer was not taken for it (see below)"
         done = "Nothing" if page is None else "No notebook"
@@ -96,7 +99,6 @@ def _parts(
         if told.alternatives:
             pieces = wording.count(told.alternatives, "piece")
             are = "is" if told.alternatives == 1 else "are"
-            named = {one for each in told.next_steps for one in _SESSION.findall(each)}
             lays = f"; --session {session} lays what that session ran over it"
             # Where another one is named below, it is that one's code.
             lays = lays if session and named <= {str(session)} else ""

@@ -128,3 +128,19 @@ def test_many_troubles_of_one_kind_do_not_bury_the_answer() -> None:
         "So it is with 9 more: --json names all.",
         "/a: It is empty.",
     ]
+
+
+def test_a_session_that_may_be_its_newer_work_is_told_at_once(
+    stale: Path, home: Path, rewind: Rewind
+) -> None:
+    """Half of the notebook ran again, and much besides: nobody is told that nothing is newer."""
+    book = ["rows = read('sales.csv')", "total = sum(rows)", "best = max(rows)", "show(best)"]
+    more = [f"model_{n} = fitted(order={n})" for n in range(30)]
+    made = (cell(f"c{n}", each) | {"execution_count": n} for n, each in enumerate(book, 1))
+    stale.write_bytes(notebook_bytes(*made))
+    (stale.parent / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb").unlink()
+    history = home / ".ipython" / "profile_default" / "history.sqlite"
+    make_history(history, [book, [*book[:2], *more]])
+    ended = rewind("recover", stale)
+    assert "(4 cells), and nothing newer was found that is surely its own (see below)." in ended.out
+    assert "--session 1 --session 2" in ended.err
