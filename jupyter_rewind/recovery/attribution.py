@@ -120,7 +120,7 @@ class Attribution:
         places = names.places
         own = [each for each in self.documents if each.trace.notebook in places]
         code = set(sources)
-        search = _Search(self, places, own, Home(self.words, code))
+        search = _Search(self, places, own, Home(self.words, code, own))
         search.hear_traces(names)
         unclaimed = list[int]()
         if not any(each for each in map(language_of, own) if not is_ipython(each)):

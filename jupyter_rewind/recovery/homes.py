@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from jupyter_rewind.recovery.evidence import FoundDocument, FoundRun
 from jupyter_rewind.recovery.likeness import is_look, names
 from jupyter_rewind.recovery.namesakes import only_telling
+from jupyter_rewind.recovery.saves import code_of
 
 LONG, SEVERAL, SOME = 20, 3, 0.25
 """So many cells of that length, letter for letter, are no chance where the rest fits a little."""
@@ -75,13 +76,19 @@ def _no_chance(same: Iterable[str]) -> float:
 class Home:
     """The code that is known to be the notebook's, and how well a run fits it."""
 
-    def __init__(self, words: Words, sources: set[str]) -> None:
+    def __init__(
+        self, words: Words, sources: set[str], versions: Sequence[FoundDocument] = ()
+    ) -> None:
+        """`sources` is the code of all `versions`, where these are known."""
         self.sources = {source.rstrip() for source in sources if source.strip()}
         self._names = {name for source in self.sources for name in names(source)}
         self._words = words
         self._shares: dict[int, float] = {}
         self._first = frozenset(self.sources)
-        self._telling = only_telling(self._first)
+        code = ((source for _, source in code_of(each)) for each in versions)
+        made = set(map(frozenset, map(only_telling, code)))
+        most = max(map(len, made), default=0)
+        self._versions = [each for each in made if 2 * len(each) >= most]
 
     def covered(self, number: int) -> float:
         """How much of what was known at first the run did, from 0 to 1; 0 where that is a part."""
@@ -104,10 +111,11 @@ class Home:
         return share
 
     def _as_all(self, number: int) -> float:
-        """How much the run is at home as one that did all that was known at first, however much it
-        did besides."""
-        did = self._telling & self._words.of[number][0]
-        return min(_no_chance(did), UNSURE) if len(did) >= MOST * len(self._telling) else 0.0
+        """How much the run is at home as one that did all of a version that is no small one,
+        however much it did besides."""
+        ran = self._words.of[number][0]
+        did = (each & ran for each in self._versions if len(each & ran) >= MOST * len(each))
+        return min(max(map(_no_chance, did), default=0.0), UNSURE)
 
 
 class Away:

@@ -25,9 +25,9 @@ BOOK = [
 MORE = [f"model_{n} = fitted(order={n})\nscores[{n}] = judged(model_{n}, {n})" for n in range(60)]
 
 
-def saved(place: Path, sources: Sequence[str]) -> FoundDocument:
+def saved(place: Path, sources: Sequence[str], at: int = 0, kind: str = "file") -> FoundDocument:
     cells = (replace(code(each), execution_count=n) for n, each in enumerate(sources, 1))
-    return document(*cells, at=0, trace=Trace("file", str(place), str(place)))
+    return document(*cells, at=at, trace=Trace(kind, f"{place}.{at}", str(place)))
 
 
 def of(book: Sequence[str], *runs: FoundRun, beside: Sequence[FoundDocument] = ()) -> Rebuilt:
@@ -56,6 +56,27 @@ def test_a_cell_of_five_that_was_not_run_again_changes_nothing() -> None:
     book = [*BOOK, "show(per_month)\nshow(sales)", "top = per_month.nlargest(3)"]
     again = [each for each in book if not each.startswith("show")]
     assert sources_of(of(book, yesterday(book), today([*again, *MORE])))[-60:] == MORE
+
+
+@pytest.mark.parametrize("versions", [1, 5])
+def test_what_earlier_versions_had_need_not_run(versions: int) -> None:
+    """All cells of the newest ran, whatever they were in checkpoints and commits."""
+    old = [
+        saved(SALES, [f"{each}  # {n}" for each in BOOK], -n * DAY, "git")
+        for n in range(1, versions + 1)
+    ]
+    runs = yesterday(BOOK), today([*BOOK, *MORE])
+    found = rebuild(SALES, Evidence((saved(SALES, BOOK), *old), runs))
+    assert sources_of(found) == [*BOOK, *MORE]
+
+
+def test_all_of_a_version_of_few_cells_is_not_all_of_the_notebook() -> None:
+    """Its first commit was the set-up that other notebooks have."""
+    first = saved(SALES, BOOK[:4], -9 * DAY, "git")
+    book = [*BOOK, *(f"top_{n} = per_month.nlargest({n})" for n in range(6))]
+    runs = yesterday(book), today([*BOOK[:4], *MORE])
+    found = rebuild(SALES, Evidence((saved(SALES, book), first), runs))
+    assert sources_of(found) == book
 
 
 @pytest.mark.parametrize("ran", [BOOK[:2], [*BOOK[:3], *MORE[:3]]])
