@@ -58,7 +58,7 @@ def state_of(notebook: Path) -> FileState:
             return large
         raw = read_file(notebook)
     except FileNotFoundError:
-        return FileState(MISSING, f"{name} is not there any more.")
+        return _state_of_missing(notebook)
     except OSError as error:
         reason = error.strerror or "no reason is given"
         return FileState("unreadable", f"{name} cannot be read: {reason}.")
@@ -82,6 +82,15 @@ def state_of(notebook: Path) -> FileState:
     if fault:
         return FileState(DAMAGED, _closed(name, fault))
     return FileState(WHOLE)
+
+
+def _state_of_missing(notebook: Path) -> FileState:
+    try:
+        to = os.readlink(notebook)
+    except OSError:
+        return FileState(MISSING, f"{notebook.name} is not there any more.")
+    words = f"it is a link to {to}, which is not there"
+    return FileState("unreadable", f"{notebook.name} cannot be read: {words}.")
 
 
 def is_kept_as_text(notebook: Path) -> bool:

@@ -43,3 +43,22 @@ def test_notebook_of_the_oldest_format_is_not_called_empty(work: Path, rewind: R
     listed = rewind("recover", "--json").data["notebooks"]
     states = {one["notebook"]: one["state"] for one in listed}
     assert states == {str(book): "empty", str(work / "other.ipynb"): "whole"}
+
+
+def test_a_link_that_leads_nowhere_is_told(stale: Path, rewind: Rewind) -> None:
+    """The disk that the notebook lies on is not there: what is elsewhere is brought back, and it
+    says why the notebook does not open."""
+    stale.unlink(missing_ok=True)
+    stale.symlink_to("/nowhere/disk/analysis.ipynb")
+    told = "analysis.ipynb cannot be read: it is a link to /nowhere/disk/analysis.ipynb, which is"
+    ended = rewind("recover", stale)
+    assert ended.status == 0
+    assert f"{told} not there." in ended.out
+    assert stale.with_name("analysis.recovered.ipynb").exists() and stale.is_symlink()
+    other = stale.with_name("other.ipynb")
+    other.symlink_to("gone.ipynb")
+    refused = rewind("recover", other)
+    assert refused.status == 3
+    assert "other.ipynb cannot be read: it is a link to gone.ipynb, which is not there." in (
+        refused.err
+    )
