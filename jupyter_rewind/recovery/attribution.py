@@ -61,7 +61,7 @@ class Attribution:
         self.lines = [lines_of(run) for run in self.runs]
         self.documents = (*evidence.documents, *evidence.siblings)
         self.rivals = Rivals(self.runs, self.words.weighed, self.documents)
-        self.copies = Copies(self.rivals)
+        self.copies = Copies(self.rivals, self.words.telling)
         moments = Moments(everything, evidence.kernels)
         began = {at: Begun(kernel) for at, kernel in moments.kernels_of().items()}
         places = {number: place for place, number in enumerate(kept)}
@@ -200,6 +200,7 @@ class _Search:
         for number in tuple(self.waiting):
             result = self.all.rivals.brought_back(number, self.places)
             other = result or self.all.rivals.better(number, self.places)
+            other = other or self.all.copies.told_apart(number, self.places)
             if other is not None:
                 if self.home.share(number) >= ENOUGH:
                     self.left_out.append(LeftOut(self.all.runs[number], other))

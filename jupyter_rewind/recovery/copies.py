@@ -8,17 +8,20 @@ Where both end alike, a copy's name may say so, as Jupyter's `NAME-Copy1` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 
-from jupyter_rewind.recovery.fit import CLEARLY, Fit, stem_of
+from jupyter_rewind.recovery.fit import CLEARLY, MATCHES, Fit, are_versions, stem_of
+from jupyter_rewind.recovery.namesakes import only_telling
 from jupyter_rewind.recovery.rivals import Rivals
 
 
 class Copies:
     """What the files of other notebooks show of each run beside the one that is asked about."""
 
-    def __init__(self, rivals: Rivals) -> None:
-        self._rivals, self._saves = rivals, rivals.saves
+    def __init__(self, rivals: Rivals, ran: Sequence[Set[str]]) -> None:
+        """`ran` is the code of each run that says anything."""
+        self._rivals, self._saves, self._ran = rivals, rivals.saves, ran
+        self._codes: dict[str, frozenset[str]] = {}
 
     def original(self, number: int, places: frozenset[str]) -> str | None:
         """The notebook that the one of `places` is a copy of, by its name: it shows and has as much
@@ -70,6 +73,33 @@ class Copies:
             if there.matches >= here.matches and (as_much or goes_on):
                 yield place, ahead
 
+    def told_apart(self, number: int, places: frozenset[str]) -> str | None:
+        """Another notebook, there or lost, that is nearly the same, where the run ran what only
+        that one has, and nothing of what only the one of `places` has. None for none."""
+        here = self._rivals.fit(number, places)
+        ran = self._ran[number]
+        for place, there in self._others(number, places):
+            if not there.is_good or there.matches <= here.matches:
+                continue
+            ours = frozenset[str]().union(*map(self._code_at, places))
+            theirs, mine = self._code_at(place) - ours, ours - self._code_at(place)
+            if not mine or mine & ran or len(theirs & ran) < MATCHES:
+                continue
+            shows_other = any(self._rivals.shows_other(each, number) for each in places)
+            if shows_other or not are_versions(place, places):
+                return place
+        return None
+
+    def _others(self, number: int, places: frozenset[str]) -> Iterator[tuple[str, Fit]]:
+        """Those that are there and that the run fits best, then those that are lost."""
+        yield from self._rivals.best(number, places)
+        yield from self._rivals.of_lost(number, places)
+
+    def _code_at(self, place: str) -> frozenset[str]:
+        if place not in self._codes:
+            self._codes[place] = frozenset(only_telling(self._rivals.code_at(place)))
+        return self._codes[place]
+
     def saved_first(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows and has as much of the run, and was saved in it before the
         one of `places` was."""
@@ -104,8 +134,7 @@ class Copies:
         """Another notebook, there or lost, that shows as much of the run, and no other run as well.
         None for none."""
         here = self._rivals.fit(number, places)
-        others = (*self._rivals.best(number, places), *self._rivals.of_lost(number, places))
-        for place, there in others:
+        for place, there in self._others(number, places):
             as_much = there.matches >= max(here.matches, 1)
             is_old = self._saves.is_older(number, (place,))
             if as_much and not is_old and not self._rivals.shows_other(place, number):

@@ -30,4 +30,4 @@ class Known:
     @property
     def copies(self) -> Copies:
         """What files show of the runs beside others."""
-        return Copies(self.rivals)
+        return Copies(self.rivals, self.words.telling)

@@ -199,7 +199,7 @@ class Rivals:
     def moved(self, number: int, places: frozenset[str]) -> str | None:
         """The notebook that is the run's, where the one of `places` has code, but not the run's, or
         was saved under that name since."""
-        if not any(map(self._has_code, places)):
+        if not any(map(self.code_at, places)):
             return None
         earlier = self.saves.earlier(number, places)
         for place in self.having(number) if earlier is not None else ():
@@ -228,7 +228,7 @@ class Rivals:
             return True
         there = self._own(places).fits.get(number, _NONE)
         here, later = self._as_saved_last(number, (former,))
-        is_other = self._has_code(former) and not are_versions(former, places)
+        is_other = bool(self.code_at(former)) and not are_versions(former, places)
         return is_other and has_moved(there, here, went_on=later)
 
     def _as_saved_last(self, number: int, places: Iterable[str]) -> tuple[Fit, bool]:
@@ -257,20 +257,18 @@ class Rivals:
         there = self._own(places).fits.get(number, _NONE)
         here = self._fits(former).get(number, _NONE)
         more = there.matches > here.matches and there.code > here.code
-        return there.matches >= MATCHES and more and self._has_code(former)
+        return there.matches >= MATCHES and more and bool(self.code_at(former))
 
     def with_code(self, most: int) -> list[tuple[str, set[str]]]:
         """The notebooks that are there and have any code that was run, each with its code; `most`
         of those that have most of it."""
         fits = {place: self._fits(place) for place in self._present}
         found = sorted((place for place in fits if fits[place]), key=lambda each: -len(fits[each]))
-        return [
-            (place, {source for each in self._documents[place] for _, source in code_of(each)})
-            for place in found[:most]
-        ]
+        return [(place, self.code_at(place)) for place in found[:most]]
 
-    def _has_code(self, place: str) -> bool:
-        return any(True for each in self._documents.get(place, ()) for _ in code_of(each))
+    def code_at(self, place: str) -> set[str]:
+        """The code of all that is known of the notebook at `place`."""
+        return {code for each in self._documents.get(place, ()) for _, code in code_of(each)}
 
     def has_as_much(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows as much of the run, and has as much of its code."""
