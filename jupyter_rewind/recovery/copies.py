@@ -75,7 +75,8 @@ class Copies:
 
     def told_apart(self, number: int, places: frozenset[str]) -> str | None:
         """Another notebook, there or lost, that is nearly the same, where the run ran what only
-        that one has, and nothing of what only the one of `places` has. None for none."""
+        that one has, and nothing of what only the one of `places` has. One cell may be an edit of
+        this one, unless that shows another run. None for none."""
         here = self._rivals.fit(number, places)
         ran = self._ran[number]
         for place, there in self._others(number, places):
@@ -83,10 +84,11 @@ class Copies:
                 continue
             ours = frozenset[str]().union(*map(self._code_at, places))
             theirs, mine = self._code_at(place) - ours, ours - self._code_at(place)
-            if not mine or mine & ran or len(theirs & ran) < MATCHES:
+            if not mine or mine & ran or not theirs & ran:
                 continue
-            shows_other = any(self._rivals.shows_other(each, number) for each in places)
-            if shows_other or not are_versions(place, places):
+            if any(self._rivals.shows_other(each, number) for each in places):
+                return place
+            if len(theirs & ran) >= MATCHES and not are_versions(place, places):
                 return place
         return None
 

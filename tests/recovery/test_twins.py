@@ -78,6 +78,29 @@ def test_each_has_what_ran_in_its_own_sessions(name: str, lost: str) -> None:
     ]
 
 
+def test_copies_that_differ_in_one_cell_have_each_their_own_sessions() -> None:
+    """One was made of the other for the next month; both were run and saved."""
+    march = [each.replace("sales.csv", "march.csv") for each in AMOUNTS]
+    files = saved("february", AMOUNTS, -8000), saved("march", march, -4000)
+    runs = (
+        session(1, AMOUNTS, at=-9000, lasting=900),
+        session(2, march, at=-5000, lasting=900),
+        session(3, [*march, *NEW["amounts"]], at=DAY, lasting=None),
+    )
+    assert sources_of(of("march", *files, runs=runs)) == [*march, *NEW["amounts"]]
+    assert sources_of(of("february", *files, runs=runs)) == AMOUNTS
+
+
+def test_one_cell_is_not_enough_where_nothing_else_is_known_of_the_notebook() -> None:
+    """It was edited there, and the copy may be newer."""
+    copy = [each.replace("sales.csv", "march.csv") for each in AMOUNTS]
+    files = saved("february", AMOUNTS, -8000), saved("march", copy, -4000)
+    run = session(1, [*copy, *NEW["amounts"]], at=-9000, lasting=None)
+    found = of("february", *files, runs=[run])
+    assert sources_of(found)[-2:] == NEW["amounts"]
+    assert any("march.ipynb" in each for each in found.next_steps)
+
+
 def test_a_session_that_ran_cells_of_both_is_not_told_apart_by_them() -> None:
     """The numbers tell: it ran all of the one, then two cells of the other."""
     files = [saved(each, book) for each, book in BOOKS.items()]
