@@ -42,6 +42,7 @@ class Words:
         self.said = [code - looks for code, _ in self.of]
         """Of each run the code that does more than look at something."""
         self.telling = [said or self.of[at][0] for at, said in enumerate(self.said)]
+        self._tells = [bool(only_telling(said)) for said in self.said]
         self.weighed = [{each: self._source[each] for each in code} for code in self.telling]
         self._source_total = [math.fsum(each.values()) for each in self.weighed]
         self._name_total = [math.fsum(map(self._name.__getitem__, words)) for _, words in self.of]
@@ -55,7 +56,8 @@ class Words:
         """Of each run the code and the names that others have, too."""
 
     def share(self, number: int, sources: Set[str], known: Set[str]) -> float:
-        """How much of the run is in these sources and names, from 0 to 1."""
+        """How much of the run is in these sources and names, from 0 to 1; no more than likely where
+        nothing that it ran does more than import or look."""
         total = self._source_total[number]
         telling = map(self._source.__getitem__, self.telling[number] & sources)
         by_code = math.fsum(telling) / total if total else 0.0
@@ -64,7 +66,8 @@ class Words:
         named = map(self._name.__getitem__, words & known)
         by_name = math.fsum(named) / total if total else 0.0
         rather = _no_chance(code & sources) if by_code > SOME else 0.0
-        return max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
+        share = max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
+        return share if self._tells[number] else min(share, UNSURE)
 
 
 def _no_chance(same: Iterable[str]) -> float:

@@ -107,3 +107,10 @@ def test_it_is_another_notebooks_that_shows_more_of_it() -> None:
     beside = saved(OTHER, [*BOOK, *MORE[:30]])
     found = of(BOOK, yesterday(BOOK), today([*BOOK, *MORE]), beside=[beside])
     assert sources_of(found) == BOOK
+
+
+def test_a_session_of_imports_and_sums_is_surely_nobodys() -> None:
+    """A shell that was open for a minute: many notebooks import the same."""
+    shell = session(2, ["import pandas as pd", "1 + 1"], at=40_000, lasting=60)
+    found = of(BOOK, yesterday(BOOK), shell)
+    assert all(each.share < 0.6 for each in found.sessions if each.run.session == 2)
